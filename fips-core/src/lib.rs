@@ -1,1 +1,71 @@
-//! x
+//! The inner ring of `fips-boundary`: the gate, the evidence and the approved primitives.
+//!
+//! Everything here runs in one module, AWS-LC FIPS 3.1.0 (the version named by CMVP
+//! certificate #5314), statically linked through exactly pinned crates. [`Boundary::enter`]
+//! examines the kernel, the module, its integrity, the entropy source, the process environment
+//! and the build, and answers with the witness [`Boundary`] or with a [`Refusal`] that lists
+//! each failed check, where it was read, the rule behind it and how to mend it.
+//!
+//! ```
+//! use fips_core::Boundary;
+//!
+//! match Boundary::enter() {
+//!     Ok(boundary) => println!("{}", boundary.status().statement()),
+//!     Err(refusal) => {
+//!         // On a kernel without FIPS mode: each failed check, with its remedy.
+//!         assert!(refusal.failed().next().is_some());
+//!         println!("{refusal}");
+//!     }
+//! }
+//! ```
+//!
+//! # Which calls ask for the witness
+//!
+//! Roots ask for `&Boundary`: making or loading a private key ([`signing::PrivateKey`]) and
+//! making a sealing key ([`seal::SealingKey`]). Leaf operations that rustls calls through
+//! `'static` objects (random, ephemeral key agreement, record protection) ask the process's
+//! status instead and answer [`Error::GateClosed`] when no gate has been opened. Digest, HMAC
+//! and signature verification only look: they run without an open gate, through
+//! [`Diagnostic`] where a command wants the module checked first.
+//!
+//! # Features
+//!
+//! `evaluation` (off): adds `Boundary::enter_for_evaluation`, which waives the kernel's flag
+//! and the tracer, never the module. Whatever is made under it says so.
+
+mod boundary;
+mod build_facts;
+mod check;
+mod diagnostic;
+mod entropy;
+mod environment;
+mod error;
+mod evidence;
+mod ffi;
+mod kernel;
+mod module;
+mod refusal;
+mod statement;
+
+pub mod agreement;
+pub mod digest;
+pub mod hkdf;
+pub mod hmac;
+pub mod indicator;
+pub mod random;
+pub mod record;
+pub mod seal;
+pub mod signing;
+pub mod tls12_prf;
+pub mod verification;
+
+pub use boundary::{Boundary, Opening, Requirements, Status, Waiver};
+pub use build_facts::{BuildFacts, CRATE_DEVIATIONS};
+pub use check::{Check, Group, Outcome};
+pub use diagnostic::Diagnostic;
+pub use error::{Error, Guard};
+pub use evidence::{Advisory, Evidence};
+pub use kernel::{KernelDetector, KernelFips, NotGenuine};
+pub use module::{CertificateStatus, KnownVersion, MODULE_TABLE_DATE, known_versions};
+pub use refusal::Refusal;
+pub use statement::{EnvironmentClaim, ModuleClaim, Statement};

@@ -1,0 +1,415 @@
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use serde::Serialize;
+
+use crate::check::{Check, Group, Outcome};
+use crate::error::Error;
+use crate::evidence::Evidence;
+use crate::indicator::Service;
+use crate::kernel::{KernelDetector, KernelFips};
+use crate::{BuildFacts, Refusal, Statement, build_facts, entropy, environment, ffi, module};
+
+/// The witness that the gate is open in this process.
+///
+/// [`Boundary::enter`] and [`Boundary::enter_with`] are the only ways to one in a normal build.
+/// It is a small `Copy` value: hand it by reference to whatever makes keys or configurations.
+#[derive(Clone, Copy, Debug)]
+pub struct Boundary(());
+
+/// What an entry asks for beyond, or short of, the strict rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Requirements {
+    accept_patched_branch: bool,
+    non_dumpable: bool,
+}
+
+impl Requirements {
+    /// The strict rules alone.
+    pub const fn strict() -> Self {
+        Self {
+            accept_patched_branch: false,
+            non_dumpable: false,
+        }
+    }
+
+    /// Accepts a later release of the branch whose certificate names 3.1.0 (3.2.0 to 3.6.0),
+    /// for who follows an update-stream policy. Recorded as a waiver in every status.
+    #[must_use]
+    pub const fn accept_patched_branch(self) -> Self {
+        Self {
+            accept_patched_branch: true,
+            ..self
+        }
+    }
+
+    /// Makes the process non-dumpable: no core file, no ptrace by the same user. Off unless
+    /// asked, since it changes the owner of this process's files in procfs.
+    #[must_use]
+    pub const fn non_dumpable(self) -> Self {
+        Self {
+            non_dumpable: true,
+            ..self
+        }
+    }
+}
+
+/// How the gate was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Opening {
+    /// All strict rules held, or only those of [`Requirements`] were relaxed.
+    Strict,
+    /// `enter_for_evaluation` of a build with the feature `evaluation`.
+    Evaluation,
+}
+
+/// A rule that did not hold and was let through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Waiver {
+    /// The check's stable name.
+    pub check: &'static str,
+    /// What was found.
+    pub found: String,
+    /// What let it through.
+    pub by: &'static str,
+}
+
+/// The state of the gate in this process, fixed by the first entry.
+#[derive(Clone, Debug)]
+pub struct Status {
+    opening: Opening,
+    requirements: Requirements,
+    kernel: KernelFips,
+    checks: Vec<Check>,
+    waivers: Vec<Waiver>,
+    statement: Statement,
+}
+
+impl Status {
+    /// How the gate was opened.
+    pub fn opening(&self) -> Opening {
+        self.opening
+    }
+
+    /// What the entry asked for.
+    pub fn requirements(&self) -> Requirements {
+        self.requirements
+    }
+
+    /// The kernel's answer.
+    pub fn kernel(&self) -> &KernelFips {
+        &self.kernel
+    }
+
+    /// Every check that was run.
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    /// What was let through; empty on a strict entry without relaxations.
+    pub fn waivers(&self) -> &[Waiver] {
+        &self.waivers
+    }
+
+    /// What may be said about this process.
+    pub fn statement(&self) -> &Statement {
+        &self.statement
+    }
+}
+
+static STATUS: OnceLock<Status> = OnceLock::new();
+static ENTERING: Mutex<()> = Mutex::new(());
+
+impl Boundary {
+    /// Runs all checks under the strict rules and opens the gate.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] with each failed check: what was expected, what was found, where, the rule
+    /// and how to mend it. A refusal leaves nothing behind; a later entry runs all checks again.
+    pub fn enter() -> Result<Self, Refusal> {
+        Self::enter_with(Requirements::strict())
+    }
+
+    /// As [`enter`](Self::enter), with other requirements.
+    ///
+    /// # Errors
+    ///
+    /// As [`enter`](Self::enter); also when the gate is open already with other requirements.
+    pub fn enter_with(requirements: Requirements) -> Result<Self, Refusal> {
+        Self::open(requirements, Opening::Strict)
+    }
+
+    /// Opens the gate on a machine without a FIPS kernel, for development and tests.
+    ///
+    /// Waives the kernel's flag (a forged one still refuses) and an attached tracer, never the
+    /// module. Every status says so, and what is made under it is marked.
+    ///
+    /// # Errors
+    ///
+    /// As [`enter_with`](Self::enter_with).
+    #[cfg(feature = "evaluation")]
+    pub fn enter_for_evaluation(requirements: Requirements) -> Result<Self, Refusal> {
+        Self::open(requirements, Opening::Evaluation)
+    }
+
+    /// The state of the gate.
+    pub fn status(&self) -> &'static Status {
+        // A witness exists only after `open` has set the status.
+        STATUS
+            .get()
+            .expect("a witness exists, so the status is set")
+    }
+
+    /// Everything known about this boundary, as data.
+    pub fn evidence(&self) -> Evidence {
+        Evidence::of_status(self.status())
+    }
+
+    /// The checks as an entry would run them, without opening anything.
+    pub fn examine(requirements: Requirements) -> Evidence {
+        let (_, checks) = run_checks(requirements);
+        Evidence::of_checks(checks)
+    }
+
+    fn open(requirements: Requirements, opening: Opening) -> Result<Self, Refusal> {
+        let _entering = ENTERING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(status) = STATUS.get() {
+            return if (status.requirements, status.opening) == (requirements, opening) {
+                Ok(Self(()))
+            } else {
+                Err(second_entry(status))
+            };
+        }
+
+        let (kernel, mut checks) = run_checks(requirements);
+        if opening == Opening::Evaluation {
+            waive_for_evaluation(&kernel, &mut checks);
+        }
+        if checks.iter().any(|check| check.outcome == Outcome::Failed) {
+            let refusal = Refusal { checks };
+            for check in refusal.failed() {
+                tracing::error!(
+                    check = check.id,
+                    found = %check.found,
+                    mend = %check.mend,
+                    "cryptographic boundary: check failed"
+                );
+            }
+            tracing::error!(fips_mode = false, "cryptographic boundary: refused");
+            return Err(refusal);
+        }
+
+        let waivers = waivers(&checks, opening);
+        let statement = Statement::new(&checks, opening);
+        for waiver in &waivers {
+            tracing::warn!(
+                check = waiver.check,
+                found = %waiver.found,
+                by = waiver.by,
+                "cryptographic boundary: waived"
+            );
+        }
+        tracing::info!(
+            fips_mode = waivers.is_empty(),
+            opening = ?opening,
+            statement = %statement,
+            "cryptographic boundary: open"
+        );
+        let status = Status {
+            opening,
+            requirements,
+            kernel,
+            checks,
+            waivers,
+            statement,
+        };
+        // Nobody else can have set it: entries are serialised by the lock above.
+        let _ = STATUS.set(status);
+        Ok(Self(()))
+    }
+}
+
+/// Fails with [`Error::GateClosed`] until an entry has succeeded: one atomic load.
+#[inline]
+pub(crate) fn require_open(service: Service) -> Result<(), Error> {
+    match STATUS.get() {
+        Some(_) => Ok(()),
+        None => Err(Error::GateClosed { service }),
+    }
+}
+
+/// All six groups; never stops at the first failure.
+fn run_checks(requirements: Requirements) -> (KernelFips, Vec<Check>) {
+    let facts = BuildFacts::of_this_build();
+    let (kernel, kernel_check) = KernelDetector::default().check();
+    let mut checks = vec![kernel_check];
+    checks.extend(module::checks(
+        &ffi::version_string(),
+        requirements.accept_patched_branch,
+    ));
+    checks.extend(integrity());
+    checks.extend(entropy::checks(&facts));
+    // After the kernel's: a non-dumpable process may not read its own fdinfo.
+    checks.extend(environment::checks(requirements.non_dumpable));
+    checks.extend(build_facts::checks(&facts));
+    (kernel, checks)
+}
+
+/// The module's own tests, run now. It aborts the process when one fails; a `false` would be
+/// a module of another kind, and fails too.
+fn integrity() -> [Check; 2] {
+    let judge = |check: Check, passed: bool| {
+        if passed {
+            check.found("passed, just now")
+        } else {
+            check
+                .found("the module answered with a failure")
+                .fails_with("do not use this binary: build it again from clean sources")
+        }
+    };
+    [
+        judge(
+            Check::passed(
+                Group::Integrity,
+                "integrity.hmac",
+                "HMAC-SHA-256 over the module in memory equals the recorded one",
+            )
+            .read_from("BORINGSSL_integrity_test()")
+            .source("security policy of #5314, §5.1, §10.5; ISO/IEC 19790 §7.5"),
+            ffi::integrity_test(),
+        ),
+        judge(
+            Check::passed(
+                Group::Integrity,
+                "integrity.known-answers",
+                "every known-answer test passes",
+            )
+            .read_from("BORINGSSL_self_test()")
+            .source("security policy of #5314, §10.5; ISO/IEC 19790 §7.10"),
+            ffi::self_test(),
+        ),
+    ]
+}
+
+fn waive_for_evaluation(kernel: &KernelFips, checks: &mut [Check]) {
+    for check in checks {
+        let waivable = match check.id {
+            // A forged flag is an attack or a broken machine, not a development one.
+            "kernel.fips-mode" => !matches!(kernel, KernelFips::NotGenuine(_)),
+            "environment.tracer" => true,
+            _ => false,
+        };
+        if waivable {
+            *check = check.clone().waived();
+        }
+    }
+}
+
+fn waivers(checks: &[Check], opening: Opening) -> Vec<Waiver> {
+    checks
+        .iter()
+        .filter(|check| check.outcome == Outcome::Waived)
+        .map(|check| Waiver {
+            check: check.id,
+            found: check.found.clone(),
+            by: match (check.group, opening) {
+                (Group::Module, _) => "Requirements::accept_patched_branch()",
+                (_, Opening::Evaluation) => "Boundary::enter_for_evaluation()",
+                (_, Opening::Strict) => "Requirements",
+            },
+        })
+        .collect()
+}
+
+fn second_entry(status: &Status) -> Refusal {
+    Refusal {
+        checks: vec![
+            Check::passed(
+                Group::Environment,
+                "environment.one-entry",
+                "one process opens the gate in one way",
+            )
+            .found(format!(
+                "already open: {:?} with {:?}",
+                status.opening, status.requirements
+            ))
+            .read_from("this process's status")
+            .source("ARCHITECTURE.md, \"The gate\"")
+            .fails_with("enter once, at the start of the program, and hand the witness on"),
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kernel_check(state: &KernelFips) -> Check {
+        Check::passed(Group::Kernel, "kernel.fips-mode", "x")
+            .found(format!("{state:?}"))
+            .fails_with("x")
+    }
+
+    #[test]
+    fn evaluation_waives_a_missing_flag_and_a_tracer_and_nothing_else() {
+        use crate::NotGenuine;
+        for state in [
+            KernelFips::Absent,
+            KernelFips::Disabled,
+            KernelFips::Unreadable(String::new()),
+            KernelFips::Unexpected(String::new()),
+        ] {
+            let mut checks = vec![kernel_check(&state)];
+            waive_for_evaluation(&state, &mut checks);
+            assert_eq!(checks[0].outcome, Outcome::Waived, "{state:?}");
+        }
+        let forged = KernelFips::NotGenuine(NotGenuine::OtherProcFile {
+            path: String::new(),
+        });
+        let mut checks = vec![kernel_check(&forged)];
+        waive_for_evaluation(&forged, &mut checks);
+        assert_eq!(checks[0].outcome, Outcome::Failed);
+
+        for check in run_checks(Requirements::strict()).1 {
+            let id = check.id;
+            let mut checks = vec![check.fails_with("x")];
+            waive_for_evaluation(&KernelFips::Absent, &mut checks);
+            let waived = checks[0].outcome == Outcome::Waived;
+            assert_eq!(
+                waived,
+                ["kernel.fips-mode", "environment.tracer"].contains(&id),
+                "{id}"
+            );
+        }
+    }
+
+    #[test]
+    fn all_groups_are_examined() {
+        let (_, checks) = run_checks(Requirements::strict());
+        let mut groups: Vec<_> = checks.iter().map(|check| check.group).collect();
+        groups.dedup();
+        assert_eq!(
+            groups,
+            [
+                Group::Kernel,
+                Group::Module,
+                Group::Integrity,
+                Group::Entropy,
+                Group::Environment,
+                Group::Build
+            ]
+        );
+        for check in checks {
+            assert!(
+                !check.found.is_empty() && !check.source.is_empty(),
+                "{check:?}"
+            );
+            assert_eq!(
+                check.outcome == Outcome::Failed,
+                !check.mend.is_empty(),
+                "{check:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,104 @@
+use crate::indicator::Service;
+
+/// Why a primitive refused or failed.
+///
+/// The gate's own answer is a [`Refusal`](crate::Refusal).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A service that needs an open gate was called before [`Boundary::enter`](crate::Boundary::enter).
+    #[error(
+        "{service}: the gate is not open in this process: call Boundary::enter() first and keep \
+         its witness"
+    )]
+    GateClosed {
+        /// The service asked for.
+        service: Service,
+    },
+
+    /// The input is one the policy does not allow; the module was not called.
+    #[error("{service}: {guard}")]
+    Guard {
+        /// The service asked for.
+        service: Service,
+        /// What was wrong with the input.
+        guard: Guard,
+    },
+
+    /// The module could not do it: a bad signature, a key that does not parse, a failed open.
+    #[error("{service}: the module answered with a failure")]
+    Module {
+        /// The service asked for.
+        service: Service,
+    },
+
+    /// The module did it, but its service indicator did not call the service approved.
+    /// The result was dropped.
+    #[error(
+        "{service}: the module's service indicator did not report an approved service; the \
+         result was dropped"
+    )]
+    NotApproved {
+        /// The service asked for.
+        service: Service,
+    },
+}
+
+/// Which limit an input broke, and the limit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Guard {
+    /// A sealing key reached its number of random nonces (SP 800-38D §8.3).
+    #[error(
+        "this key has sealed 2^32 messages, the most a random nonce allows (SP 800-38D §8.3): make a new key"
+    )]
+    BudgetSpent,
+    /// HKDF with an empty `info` is not an approved service of the module.
+    #[error("empty info: the module approves HKDF only with one")]
+    EmptyInfo,
+    /// HKDF with an empty salt is not an approved service of the module.
+    #[error("empty salt: pass one of the hash's length (zeros where the protocol says none)")]
+    EmptySalt,
+    /// A secret of no bytes.
+    #[error("empty secret")]
+    EmptySecret,
+    /// A key whose length does not fit the algorithm.
+    #[error("key of {found} bytes, {expected} expected")]
+    KeyLength {
+        /// Bytes wanted.
+        expected: usize,
+        /// Bytes given.
+        found: usize,
+    },
+    /// A key this boundary does not take.
+    #[error("{0}")]
+    KeyRefused(&'static str),
+    /// An HMAC key under 112 bits (SP 800-131A §10).
+    #[error("HMAC key of {found} bytes; at least 14 (112 bits) are needed (SP 800-131A §10)")]
+    MacKeyTooShort {
+        /// Bytes given.
+        found: usize,
+    },
+    /// More output than the function may give.
+    #[error("{found} bytes of output asked for, {limit} is the most")]
+    OutputTooLong {
+        /// The most bytes.
+        limit: usize,
+        /// Bytes asked for.
+        found: usize,
+    },
+    /// A public point that is not in uncompressed form, or of the wrong length.
+    #[error(
+        "public point is not an uncompressed one of this curve (SEC 1 §2.3.3, RFC 8446 §4.2.8.2)"
+    )]
+    PointForm,
+    /// A TLS 1.2 PRF label that is not one of extended master secret's handshake.
+    #[error(
+        "TLS 1.2 PRF label {0:?} is refused: only `extended master secret` and the three labels \
+         of the exceptions table are taken (SP 800-52r2 §3.5, SP 800-135r1 §4.2.2)"
+    )]
+    PrfLabel(String),
+    /// A key asked to sign with a scheme of another key type.
+    #[error("this key cannot sign with that scheme")]
+    SchemeMismatch,
+}

@@ -1,0 +1,194 @@
+//! Everything known about the boundary of this process, as plain data.
+
+use std::fmt;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::boundary::{Requirements, Status};
+use crate::check::{Check, Outcome};
+use crate::indicator::{self, Count, EXCEPTIONS, Exception, Service};
+use crate::{
+    BuildFacts, CRATE_DEVIATIONS, KnownVersion, MODULE_TABLE_DATE, Statement, known_versions,
+};
+
+/// Version of the JSON form; grows when a field changes its meaning or goes.
+const SCHEMA: u32 = 1;
+
+/// The caveat printed on the certificate, verbatim, and what it means here.
+const CAVEATS: [&str; 2] = [
+    "No assurance of the minimum strength of generated SSPs (e.g., keys)",
+    "The DRBG is seeded from outside of the module; this project claims no SP 800-90B assessment of that source",
+];
+
+/// A known defect of the pinned module and whether it can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Advisory {
+    /// Its identifier.
+    pub id: &'static str,
+    /// Where the code lies.
+    pub place: &'static str,
+    /// Whether this project can reach it.
+    pub reachable: bool,
+    /// Why, or why not.
+    pub why: &'static str,
+}
+
+const ADVISORIES: [Advisory; 2] = [
+    Advisory {
+        id: "CVE-2026-3337",
+        place: "inside the module: AES-CCM tag comparison is not constant-time",
+        reachable: false,
+        why: "no CCM suite and no CCM wrapper is offered",
+    },
+    Advisory {
+        id: "AWS-LC CRL scope checks, fixed in 3.2.0 to 3.6.0",
+        place: "outside the module: X.509 code of libcrypto",
+        reachable: false,
+        why: "certificate paths and CRLs are judged by rustls-webpki; libcrypto's X.509 is never called",
+    },
+];
+
+/// The evidence: what was checked, what may be said, what was used.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Evidence {
+    /// Version of this form.
+    pub schema: u32,
+    /// Name and version of this crate.
+    pub made_by: &'static str,
+    /// When it was made, RFC 3339, UTC.
+    pub made_at: String,
+    /// The two axes and how the gate was opened, as data.
+    pub statement: Statement,
+    /// The same as one sentence.
+    pub sentence: String,
+    /// Whether the gate is open in this process.
+    pub open: bool,
+    /// What the entry asked for; `None` when the gate was only examined.
+    pub requirements: Option<Requirements>,
+    /// Every check.
+    pub checks: Vec<Check>,
+    /// How the module was built.
+    pub build: BuildFacts,
+    /// Where the crate's build differs from the security policy's instructions.
+    pub deviations: &'static [&'static str],
+    /// Caveats of the certificate.
+    pub caveats: &'static [&'static str],
+    /// Known defects.
+    pub advisories: &'static [Advisory],
+    /// The table of versions the module was compared with.
+    pub known_versions: &'static [KnownVersion],
+    /// When that table was last compared with its sources.
+    pub known_versions_date: &'static str,
+    /// Calls let through without the indicator's mark.
+    pub exceptions: &'static [Exception],
+    /// The service indicator's ledger so far.
+    pub ledger: Vec<LedgerRow>,
+}
+
+/// One service in the ledger.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct LedgerRow {
+    /// The service.
+    pub service: Service,
+    /// How often, with which answer.
+    #[serde(flatten)]
+    pub count: Count,
+}
+
+impl Evidence {
+    pub(crate) fn of_status(status: &Status) -> Self {
+        Self::new(
+            status.checks().to_vec(),
+            status.statement().clone(),
+            true,
+            Some(status.requirements()),
+        )
+    }
+
+    pub(crate) fn of_checks(checks: Vec<Check>) -> Self {
+        let statement = Statement::new(&checks, None);
+        Self::new(checks, statement, false, None)
+    }
+
+    fn new(
+        checks: Vec<Check>,
+        statement: Statement,
+        open: bool,
+        requirements: Option<Requirements>,
+    ) -> Self {
+        Self {
+            schema: SCHEMA,
+            made_by: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+            made_at: OffsetDateTime::now_utc()
+                .format(&Rfc3339)
+                .unwrap_or_default(),
+            sentence: statement.to_string(),
+            statement,
+            open,
+            requirements,
+            checks,
+            build: BuildFacts::of_this_build(),
+            deviations: &CRATE_DEVIATIONS,
+            caveats: &CAVEATS,
+            advisories: &ADVISORIES,
+            known_versions: known_versions(),
+            known_versions_date: MODULE_TABLE_DATE,
+            exceptions: &EXCEPTIONS,
+            ledger: indicator::ledger()
+                .into_iter()
+                .map(|(service, count)| LedgerRow { service, count })
+                .collect(),
+        }
+    }
+
+    /// Whether any check failed.
+    pub fn refused(&self) -> bool {
+        self.checks
+            .iter()
+            .any(|check| check.outcome == Outcome::Failed)
+    }
+
+    /// The evidence as JSON, indented.
+    pub fn to_json(&self) -> String {
+        // Plain data with string keys: serde_json has nothing to fail on.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+}
+
+/// The text table: one line per check, the failed and waived ones explained, then the sentence.
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self
+            .checks
+            .iter()
+            .map(|check| check.id.len())
+            .max()
+            .unwrap_or(0);
+        for check in &self.checks {
+            writeln!(
+                f,
+                "{:<9}  {:<width$}  {}",
+                check.outcome.name(),
+                check.id,
+                check.found
+            )?;
+            if matches!(check.outcome, Outcome::Failed | Outcome::Waived) {
+                writeln!(f, "{:11}expected:  {}", "", check.expected)?;
+                writeln!(f, "{:11}read from: {}", "", check.read_from)?;
+                writeln!(f, "{:11}rule:      {}", "", check.source)?;
+                writeln!(f, "{:11}mend:      {}", "", check.mend)?;
+            }
+        }
+        writeln!(f)?;
+        for part in self.sentence.split("; ") {
+            writeln!(f, "{part}")?;
+        }
+        for caveat in self.caveats {
+            writeln!(f, "caveat: {caveat}")?;
+        }
+        Ok(())
+    }
+}
