@@ -1,0 +1,43 @@
+# Every goal installs what it lacks (scripts/deps) and says so.
+CARGO ?= cargo
+EVALUATION := --features evaluation
+
+.PHONY: all build test test-refusal lint fmt clippy doc deny demo bench help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+all: lint test
+
+build: ## release build of fipsctl, strict
+	scripts/deps build
+	$(CARGO) build --release --locked -p fipsctl
+
+test: ## all tests: first that the normal build refuses, then everything under evaluation
+	scripts/deps test
+	$(CARGO) test --locked -p fips-core -p fipsctl
+	$(CARGO) test --locked --workspace $(EVALUATION)
+
+lint: fmt clippy doc deny ## format, clippy, documentation, dependency rules
+
+fmt:
+	$(CARGO) fmt --all --check
+
+clippy:
+	scripts/deps build
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets $(EVALUATION) -- -D warnings
+
+doc:
+	scripts/deps build
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+deny: ## dependency rules, and that they can fail
+	scripts/deny
+
+demo: ## the main job: status, a PKI, a three-member etcd, renewal under load
+	scripts/demo
+
+bench: ## criterion benches
+	scripts/deps build
+	$(CARGO) bench --locked $(EVALUATION)
