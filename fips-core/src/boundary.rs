@@ -169,7 +169,15 @@ impl Boundary {
     /// The checks as an entry would run them, without opening anything.
     pub fn examine(requirements: Requirements) -> Evidence {
         let (_, checks) = run_checks(requirements);
-        Evidence::of_checks(checks)
+        Evidence::of_checks(checks, Opening::Strict)
+    }
+
+    /// As [`examine`](Self::examine), for an entry by `enter_for_evaluation`.
+    #[cfg(feature = "evaluation")]
+    pub fn examine_for_evaluation(requirements: Requirements) -> Evidence {
+        let (kernel, mut checks) = run_checks(requirements);
+        waive_for_evaluation(&kernel, &mut checks);
+        Evidence::of_checks(checks, Opening::Evaluation)
     }
 
     fn open(requirements: Requirements, opening: Opening) -> Result<Self, Refusal> {
@@ -201,7 +209,7 @@ impl Boundary {
         }
 
         let waivers = waivers(&checks, opening);
-        let statement = Statement::new(&checks, opening);
+        let statement = Statement::new(&checks, opening, true);
         for waiver in &waivers {
             tracing::warn!(
                 check = waiver.check,
@@ -211,6 +219,7 @@ impl Boundary {
             );
         }
         tracing::info!(
+            // FIPS mode is active only when nothing had to be waived.
             fips_mode = waivers.is_empty(),
             opening = ?opening,
             statement = %statement,

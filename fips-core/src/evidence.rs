@@ -6,7 +6,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::boundary::{Requirements, Status};
+use crate::boundary::{Opening, Requirements, Status};
 use crate::check::{Check, Outcome};
 use crate::indicator::{self, Count, EXCEPTIONS, Exception, Service};
 use crate::{
@@ -108,8 +108,8 @@ impl Evidence {
         )
     }
 
-    pub(crate) fn of_checks(checks: Vec<Check>) -> Self {
-        let statement = Statement::new(&checks, None);
+    pub(crate) fn of_checks(checks: Vec<Check>, opening: Opening) -> Self {
+        let statement = Statement::new(&checks, opening, false);
         Self::new(checks, statement, false, None)
     }
 

@@ -47,14 +47,16 @@ pub struct Statement {
     pub environment_found: String,
     /// Names of the checks that were waived.
     pub waived: Vec<&'static str>,
-    /// How the gate was opened; `None` when it was only examined.
-    pub opening: Option<Opening>,
+    /// How the gate was opened, or would be.
+    pub opening: Opening,
+    /// Whether the gate was entered; else it was only examined.
+    pub entered: bool,
     /// Names of the checks that failed.
     pub failed: Vec<&'static str>,
 }
 
 impl Statement {
-    pub(crate) fn new(checks: &[Check], opening: impl Into<Option<Opening>>) -> Self {
+    pub(crate) fn new(checks: &[Check], opening: Opening, entered: bool) -> Self {
         let version = ffi::version_string();
         let names = |outcome| {
             checks
@@ -70,7 +72,8 @@ impl Statement {
             environment,
             environment_found,
             waived: names(Outcome::Waived),
-            opening: opening.into(),
+            opening,
+            entered,
             failed: names(Outcome::Failed),
         }
     }
@@ -109,30 +112,26 @@ impl fmt::Display for Statement {
             "; deviations of the crate's build: {}",
             CRATE_DEVIATIONS.join(", ")
         )?;
-        match self.opening {
-            Some(Opening::Strict) if self.waived.is_empty() => {
-                write!(f, "; gate: open, strict, no waiver")
-            }
-            Some(Opening::Strict) => {
-                write!(f, "; gate: open, with waivers: {}", self.waived.join(", "))
-            }
-            Some(Opening::Evaluation) if self.waived.is_empty() => {
-                write!(
+        let verb = match (self.entered, self.failed.is_empty()) {
+            (true, _) => "open",
+            (false, true) => "not entered, would open",
+            (false, false) => {
+                return write!(
                     f,
-                    "; gate: open FOR EVALUATION ONLY, nothing had to be waived"
-                )
+                    "; gate: not entered, would refuse: {}",
+                    self.failed.join(", ")
+                );
             }
-            Some(Opening::Evaluation) => write!(
-                f,
-                "; gate: open FOR EVALUATION ONLY, waived: {}",
-                self.waived.join(", ")
-            ),
-            None if self.failed.is_empty() => write!(f, "; gate: not entered, would open"),
-            None => write!(
-                f,
-                "; gate: not entered, would refuse: {}",
-                self.failed.join(", ")
-            ),
+        };
+        let how = match self.opening {
+            Opening::Strict => "strict",
+            Opening::Evaluation => "FOR EVALUATION ONLY",
+        };
+        write!(f, "; gate: {verb}, {how}, ")?;
+        if self.waived.is_empty() {
+            write!(f, "no waiver")
+        } else {
+            write!(f, "waived: {}", self.waived.join(", "))
         }
     }
 }
@@ -233,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_bare_word_never_appears() {
-        let statement = Statement::new(&[], None).to_string();
+        let statement = Statement::new(&[], Opening::Strict, false).to_string();
         for (index, _) in statement.match_indices("validate") {
             assert!(statement[..index].contains("#5314"), "{statement}");
         }
