@@ -75,6 +75,28 @@ pub static RSA_PSS_SHA512: &dyn SignatureVerificationAlgorithm = &Algorithm {
     signature: alg_id::RSA_PSS_SHA512,
 };
 
+/// ECDSA, P-256 and SHA-384: TLS 1.2 handshakes alone, whose code points name no curve
+/// (RFC 5246 §7.4.1.4.1). A hash stronger than the curve is allowed (FIPS 186-5 §6.1.1).
+pub static ECDSA_P256_SHA384: &dyn SignatureVerificationAlgorithm = &StrongerHash {
+    algorithm: &lc::ECDSA_P256_SHA384_ASN1,
+    public_key: alg_id::ECDSA_P256,
+    signature: alg_id::ECDSA_SHA384,
+};
+
+/// ECDSA, P-256 and SHA-512: as [`ECDSA_P256_SHA384`].
+pub static ECDSA_P256_SHA512: &dyn SignatureVerificationAlgorithm = &StrongerHash {
+    algorithm: &lc::ECDSA_P256_SHA512_ASN1,
+    public_key: alg_id::ECDSA_P256,
+    signature: alg_id::ECDSA_SHA512,
+};
+
+/// ECDSA, P-384 and SHA-512: as [`ECDSA_P256_SHA384`].
+pub static ECDSA_P384_SHA512: &dyn SignatureVerificationAlgorithm = &StrongerHash {
+    algorithm: &lc::ECDSA_P384_SHA512_ASN1,
+    public_key: alg_id::ECDSA_P384,
+    signature: alg_id::ECDSA_SHA512,
+};
+
 /// Every algorithm, for verifiers of certificate chains.
 pub static ALL: &[&dyn SignatureVerificationAlgorithm] = &[
     ECDSA_P256_SHA256,
@@ -112,6 +134,16 @@ pub fn verify(
         Scheme::RsaPssSha384 => (Service::RsaVerify, &lc::RSA_PSS_2048_8192_SHA384),
         Scheme::RsaPssSha512 => (Service::RsaVerify, &lc::RSA_PSS_2048_8192_SHA512),
     };
+    verify_with(service, algorithm, public_key, message, signature)
+}
+
+fn verify_with(
+    service: Service,
+    algorithm: &'static dyn lc::VerificationAlgorithm,
+    public_key: &[u8],
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), Error> {
     if service == Service::EcdsaVerify && public_key.first() != Some(&0x04) {
         return Err(Error::Guard {
             service,
@@ -152,6 +184,44 @@ impl SignatureVerificationAlgorithm for Algorithm {
 
     fn fips(&self) -> bool {
         // Approved algorithms of the module; how the gate was opened is the status's matter.
+        true
+    }
+}
+
+/// A curve with a hash stronger than its own: verified, never signed, and no [`Scheme`].
+#[derive(Debug)]
+struct StrongerHash {
+    algorithm: &'static lc::EcdsaVerificationAlgorithm,
+    public_key: AlgorithmIdentifier,
+    signature: AlgorithmIdentifier,
+}
+
+impl SignatureVerificationAlgorithm for StrongerHash {
+    fn verify_signature(
+        &self,
+        public_key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
+        verify_with(
+            Service::EcdsaVerify,
+            self.algorithm,
+            public_key,
+            message,
+            signature,
+        )
+        .map_err(|_| InvalidSignature)
+    }
+
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        self.public_key
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        self.signature
+    }
+
+    fn fips(&self) -> bool {
         true
     }
 }

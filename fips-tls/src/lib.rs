@@ -1,1 +1,75 @@
-//! Placeholder.
+//! TLS under NIST SP 800-52r2: profiles as data, a rustls provider over `fips-core`, and
+//! configurations that were checked after their last change.
+//!
+//! ```
+//! use fips_core::Boundary;
+//! use fips_tls::{ClientConfig, Identity, Profile, ServerConfig, Trust};
+//!
+//! # fn files() -> [&'static str; 3] { ["server.crt", "server.key", "ca.crt"] }
+//! fn server(boundary: &Boundary) -> Result<ServerConfig, fips_tls::Error> {
+//!     let [chain, key, ca] = files();
+//!     ServerConfig::builder(boundary, Profile::sp800_52r2())
+//!         .with_identity(Identity::from_files(boundary, chain, key)?)
+//!         .with_client_trust(Trust::from_file(ca)?)
+//!         .with_alpn(&[b"h2"])
+//!         .build()
+//! }
+//!
+//! match Boundary::enter() {
+//!     // Files that are not there, or a key others may read: the error says which and how to
+//!     // mend it.
+//!     Ok(boundary) => println!("{}", server(&boundary).unwrap_err()),
+//!     // A kernel without FIPS mode: each failed check, with its remedy.
+//!     Err(refusal) => println!("{refusal}"),
+//! }
+//! ```
+//!
+//! # What is where
+//!
+//! * [`Profile`], with [`Version`], [`Suite`], [`Group`], [`Scheme`] and [`KeyRule`]: the
+//!   policy, each row with its source. A filter over what the module can do, never a list that
+//!   can be widened.
+//! * [`Identity`] and [`Trust`]: what a side shows, and whom it takes.
+//! * [`ServerConfig`] and [`ClientConfig`]: the only way from those to rustls. Extended master
+//!   secret required; no early data, key log or secret extraction; tickets sealed by the
+//!   module, one hour at most; every certificate of a presented chain judged.
+//! * [`Session`] and [`PeerIdentity`]: what a finished handshake agreed on, and with whom.
+//! * [`Explanation`]: a failed one in words.
+//! * [`provider`]: the bare provider, for crates that take nothing else.
+//!
+//! # Features
+//!
+//! `evaluation` (off): see `fips-core`.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod certificate;
+mod check;
+mod client;
+mod error;
+mod explain;
+mod identity;
+mod peer;
+mod policy;
+mod provider;
+mod server;
+mod session;
+mod ticketer;
+mod trust;
+mod verifier;
+
+pub use certificate::{CertificateReason, CertificateRefused, SignatureName};
+pub use check::ConfigFault;
+pub use client::{ClientBuilder, ClientConfig, ClientReady, WantsTrust};
+pub use error::{Error, IdentityFault, PemFault, TrustFault};
+pub use explain::Explanation;
+pub use identity::Identity;
+pub use peer::PeerIdentity;
+pub use policy::{Group, KeyRule, Profile, PublicKey, Row, Scheme, Suite, UnknownProfile, Version};
+pub use provider::provider;
+pub use server::{
+    ServerBuilder, ServerConfig, ServerReady, WantsClientAuthentication, WantsIdentity,
+};
+pub use session::Session;
+pub use trust::Trust;

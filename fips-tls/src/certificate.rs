@@ -1,0 +1,182 @@
+//! What the policy says about one certificate, before any signature is verified.
+
+use std::fmt;
+
+use rustls::pki_types::CertificateDer;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::oid_registry::{
+    OID_PKCS1_RSASSAPSS, OID_PKCS1_SHA1WITHRSA, OID_PKCS1_SHA256WITHRSA, OID_PKCS1_SHA384WITHRSA,
+    OID_PKCS1_SHA512WITHRSA, OID_SIG_ECDSA_WITH_SHA256, OID_SIG_ECDSA_WITH_SHA384,
+    OID_SIG_ECDSA_WITH_SHA512,
+};
+use x509_parser::prelude::FromDer;
+use x509_parser::x509::AlgorithmIdentifier;
+
+use crate::error::{Error, PemFault};
+use crate::policy::{Profile, PublicKey};
+
+/// Why a certificate is refused, whoever signed it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("certificate {position} of the chain ({subject}): {reason}")]
+pub struct CertificateRefused {
+    /// The place in the chain: 0 is the leaf.
+    pub position: usize,
+    /// The subject, as RFC 4514 writes it.
+    pub subject: String,
+    /// The reason.
+    pub reason: CertificateReason,
+}
+
+/// Which rule a certificate broke.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateReason {
+    /// Not a certificate.
+    #[error(
+        "it does not parse as an X.509 certificate (RFC 5280 §4.1): export it again as DER or PEM"
+    )]
+    Malformed,
+    /// A kind or size of key the profile does not name.
+    #[error(
+        "its key is {found}, which profile {profile} does not take ({source_of_rule}): issue it \
+         again with a key the profile names"
+    )]
+    Key {
+        /// The key.
+        found: PublicKey,
+        /// The profile's name.
+        profile: &'static str,
+        /// Standard and section.
+        source_of_rule: &'static str,
+    },
+    /// A signature algorithm no profile names.
+    #[error(
+        "it is signed with {found}, which is not accepted (SP 800-131Ar2 §3, SP 800-52r2 \
+         §3.2.1): have its issuer sign again with SHA-256, SHA-384 or SHA-512"
+    )]
+    SignatureAlgorithm {
+        /// The algorithm.
+        found: SignatureName,
+    },
+}
+
+/// The algorithm of a certificate's signature, by name where one is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignatureName(String);
+
+impl fmt::Display for SignatureName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Judges each certificate of a presented chain, the leaf first.
+pub(crate) fn judge_chain<'a>(
+    profile: &Profile,
+    chain: impl IntoIterator<Item = &'a CertificateDer<'a>>,
+) -> Result<(), CertificateRefused> {
+    chain
+        .into_iter()
+        .enumerate()
+        // A self-issued certificate above the leaf is there as an anchor: nothing rests on the
+        // signature it made over itself, and one used as an issuer would have to verify.
+        .try_for_each(|(position, der)| judge(profile, position, der, position > 0))
+}
+
+/// Judges trust anchors: of a self-issued one the key alone.
+pub(crate) fn judge_anchors(
+    profile: &Profile,
+    anchors: &[CertificateDer<'_>],
+) -> Result<(), CertificateRefused> {
+    anchors
+        .iter()
+        .enumerate()
+        .try_for_each(|(position, der)| judge(profile, position, der, true))
+}
+
+fn judge(
+    profile: &Profile,
+    position: usize,
+    der: &CertificateDer<'_>,
+    may_be_anchor: bool,
+) -> Result<(), CertificateRefused> {
+    let refused = |subject: String, reason| CertificateRefused {
+        position,
+        subject,
+        reason,
+    };
+    let certificate =
+        parse(der).map_err(|()| refused("unreadable".into(), CertificateReason::Malformed))?;
+    let subject = || certificate.subject().to_string();
+
+    let key = PublicKey::of(certificate.public_key());
+    if !profile.accepts_key(&key) {
+        return Err(refused(
+            subject(),
+            CertificateReason::Key {
+                found: key,
+                profile: profile.name(),
+                source_of_rule: "SP 800-52r2 §3.2.1, SP 800-131Ar2 §3",
+            },
+        ));
+    }
+
+    let is_anchor = may_be_anchor && certificate.subject() == certificate.issuer();
+    if !is_anchor {
+        check_signature_algorithm(&certificate.signature_algorithm)
+            .map_err(|found| refused(subject(), CertificateReason::SignatureAlgorithm { found }))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, ()> {
+    match X509Certificate::from_der(der) {
+        Ok(([], certificate)) => Ok(certificate),
+        Ok(_) | Err(_) => Err(()),
+    }
+}
+
+/// Names that lead somewhere better than an object identifier.
+fn check_signature_algorithm(algorithm: &AlgorithmIdentifier<'_>) -> Result<(), SignatureName> {
+    let oid = &algorithm.algorithm;
+    let accepted = [
+        OID_SIG_ECDSA_WITH_SHA256,
+        OID_SIG_ECDSA_WITH_SHA384,
+        OID_SIG_ECDSA_WITH_SHA512,
+        OID_PKCS1_SHA256WITHRSA,
+        OID_PKCS1_SHA384WITHRSA,
+        OID_PKCS1_SHA512WITHRSA,
+        // Its hash is in the parameters, which the verifier compares byte for byte.
+        OID_PKCS1_RSASSAPSS,
+    ];
+    if accepted.contains(oid) {
+        return Ok(());
+    }
+    let oid_text = oid.to_id_string();
+    Err(SignatureName(match oid_text.as_str() {
+        _ if *oid == OID_PKCS1_SHA1WITHRSA => "RSA with SHA-1".into(),
+        "1.2.840.10045.4.1" => "ECDSA with SHA-1".into(),
+        "1.2.840.10045.4.3.1" => "ECDSA with SHA-224".into(),
+        "1.2.840.113549.1.1.4" => "RSA with MD5".into(),
+        "1.2.840.113549.1.1.14" => "RSA with SHA-224".into(),
+        "1.3.101.112" => "Ed25519".into(),
+        _ => format!("algorithm {oid_text}"),
+    }))
+}
+
+/// All certificates of a PEM text; other blocks are passed over.
+pub(crate) fn from_pem(
+    what: &'static str,
+    pem: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, Error> {
+    use rustls::pki_types::pem::PemObject;
+
+    let fault = |fault| Error::Pem { what, fault };
+    let certificates = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| fault(PemFault::Malformed(error.to_string())))?;
+    if certificates.is_empty() {
+        return Err(fault(PemFault::NoCertificate));
+    }
+    Ok(certificates)
+}

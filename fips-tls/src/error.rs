@@ -1,0 +1,184 @@
+use std::io;
+use std::path::PathBuf;
+
+use fips_core::signing::KeyAlgorithm;
+
+use crate::certificate::CertificateRefused;
+use crate::check::ConfigFault;
+use crate::policy::UnknownProfile;
+
+/// Why an identity, a trust store or a configuration was not made, or a finished handshake is
+/// not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A certificate breaks the policy.
+    #[error("{what}: {refused}")]
+    Certificate {
+        /// Whose certificate, such as `identity` or `trust`.
+        what: &'static str,
+        /// Which one, and why.
+        #[source]
+        refused: CertificateRefused,
+    },
+
+    /// The finished configuration is not what the profile asks for: every reason found.
+    #[error("the TLS configuration breaks profile {profile}:{}", list(faults))]
+    Config {
+        /// The profile's name.
+        profile: &'static str,
+        /// Each reason.
+        faults: Vec<ConfigFault>,
+    },
+
+    /// A file that cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+
+    /// The handshake is not finished, so there is nothing to report.
+    #[error("the handshake is not finished: complete it before asking for its session")]
+    HandshakeNotFinished,
+
+    /// A private key that does not belong to the leaf certificate, or is not taken.
+    #[error("identity: {0}")]
+    Identity(#[from] IdentityFault),
+
+    /// The module refused or failed.
+    #[error("{what}: {source}")]
+    Module {
+        /// What was being made.
+        what: &'static str,
+        /// The primitive's answer.
+        #[source]
+        source: fips_core::Error,
+    },
+
+    /// A peer whose certificate is outside its validity: a resumed session outlived it.
+    #[error(
+        "the peer's certificate ({subject}) is outside its validity now; the session was resumed \
+         from before: close the connection and let the peer renew its certificate"
+    )]
+    PeerOutsideValidity {
+        /// The subject.
+        subject: String,
+    },
+
+    /// Text that is not the PEM it should be.
+    #[error("{what}: {fault}")]
+    Pem {
+        /// What was being read.
+        what: &'static str,
+        /// What was wrong.
+        fault: PemFault,
+    },
+
+    /// A version, suite or group that no profile names was negotiated: the connection is not
+    /// one of this crate's configurations.
+    #[error(
+        "the connection negotiated {0}, which no profile names: it was not made from a \
+         configuration of this crate"
+    )]
+    NotOfPolicy(String),
+
+    /// A certificate store the verifier does not take.
+    #[error("trust: {0}")]
+    Trust(#[from] TrustFault),
+
+    /// A profile name that nothing is known by.
+    #[error(transparent)]
+    UnknownProfile(#[from] UnknownProfile),
+}
+
+/// What was wrong with an identity.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityFault {
+    /// The private key belongs to another certificate of the chain.
+    #[error(
+        "the private key belongs to certificate {position} of the chain, not to the first: put \
+         the leaf first, then its issuers (RFC 8446 §4.4.2)"
+    )]
+    LeafNotFirst {
+        /// Where the key's certificate is.
+        position: usize,
+    },
+    /// A key file that others may read.
+    #[error(
+        "the private key file {} has mode {mode:04o}: only its owner may read it; run chmod \
+         0600 on it, and make a new key if others could read this one", path.display()
+    )]
+    KeyFileMode {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The private key belongs to none of the certificates.
+    #[error(
+        "the private key ({key}) does not belong to the certificate ({subject}): give the pair \
+         that was issued together"
+    )]
+    KeyMismatch {
+        /// The key's kind.
+        key: KeyAlgorithm,
+        /// The leaf's subject.
+        subject: String,
+    },
+}
+
+/// What was wrong with a set of trust anchors.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustFault {
+    /// A certificate that is no CA.
+    #[error(
+        "certificate {position} ({subject}) is not a CA (basicConstraints, RFC 5280 §4.2.1.9): \
+         trust the CA that issued it"
+    )]
+    NotACa {
+        /// The place in the file, from 0.
+        position: usize,
+        /// The subject.
+        subject: String,
+    },
+    /// The verifier does not take the certificate as an anchor.
+    #[error("certificate {position} ({subject}) cannot be a trust anchor: {reason}")]
+    Unusable {
+        /// The place in the file, from 0.
+        position: usize,
+        /// The subject.
+        subject: String,
+        /// The verifier's reason.
+        reason: String,
+    },
+}
+
+/// What was wrong with a PEM text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PemFault {
+    /// An encrypted private key.
+    #[error("the private key is encrypted: decrypt it before (openssl pkey -in … -out …)")]
+    EncryptedKey,
+    /// Broken encoding.
+    #[error("not PEM (RFC 7468): {0}")]
+    Malformed(String),
+    /// No certificate.
+    #[error("no certificate in it: expected at least one BEGIN CERTIFICATE block")]
+    NoCertificate,
+    /// No private key.
+    #[error(
+        "no private key in it: expected a BEGIN PRIVATE KEY, EC PRIVATE KEY or RSA PRIVATE KEY block"
+    )]
+    NoKey,
+}
+
+fn list(faults: &[ConfigFault]) -> String {
+    faults.iter().map(|fault| format!("\n  {fault}")).collect()
+}

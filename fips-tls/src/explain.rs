@@ -1,0 +1,202 @@
+use std::fmt;
+use std::io;
+
+use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
+
+use crate::certificate::CertificateRefused;
+
+/// A failed handshake in words: what happened, why the policy has it so, and how to mend it.
+///
+/// ```
+/// use fips_tls::Explanation;
+/// use rustls::{Error, PeerIncompatible};
+///
+/// let error = Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon);
+/// assert!(Explanation::of(&error).to_string().contains("AES-GCM"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// What happened.
+    pub what: String,
+    /// The rule behind it, with its source; empty where none of the policy is.
+    pub why: &'static str,
+    /// How to mend it; empty where nothing can be said.
+    pub mend: &'static str,
+}
+
+impl Explanation {
+    /// Explains an error of rustls.
+    pub fn of(error: &Error) -> Self {
+        match error {
+            Error::AlertReceived(alert) => of_alert(*alert),
+            Error::InvalidCertificate(error) => of_certificate(error),
+            Error::NoCertificatesPresented => new(
+                "the peer showed no certificate",
+                "this server takes authenticated clients alone",
+                "give the client a certificate and its key, issued by a CA this server trusts",
+            ),
+            Error::PeerIncompatible(reason) => of_incompatible(reason),
+            other => new(other.to_string(), "", ""),
+        }
+    }
+
+    /// Explains the error of rustls inside an I/O error, as tokio-rustls returns it.
+    pub fn of_io(error: &io::Error) -> Option<Self> {
+        error.get_ref()?.downcast_ref::<Error>().map(Self::of)
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        if !self.why.is_empty() {
+            write!(f, "; {}", self.why)?;
+        }
+        if !self.mend.is_empty() {
+            write!(f, "; to mend: {}", self.mend)?;
+        }
+        Ok(())
+    }
+}
+
+fn new(what: impl Into<String>, why: &'static str, mend: &'static str) -> Explanation {
+    Explanation {
+        what: what.into(),
+        why,
+        mend,
+    }
+}
+
+fn of_incompatible(reason: &PeerIncompatible) -> Explanation {
+    match reason {
+        PeerIncompatible::ExtendedMasterSecretExtensionRequired => new(
+            "the peer speaks TLS 1.2 without extended master secret",
+            "TLS 1.2 is approved with extended master secret alone (RFC 7627, IG D.Q)",
+            "turn extended master secret on at the peer, or let it use TLS 1.3",
+        ),
+        PeerIncompatible::NoCipherSuitesInCommon => new(
+            "the peer offers no suite of the profile that fits this side's certificate",
+            "only AES-GCM suites with ephemeral ECDH are offered; ChaCha20-Poly1305 and CBC are \
+             not (SP 800-52r2 §3.3.1)",
+            "enable TLS_AES_128_GCM_SHA256 or an ECDHE AES-GCM suite at the peer",
+        ),
+        PeerIncompatible::NoKxGroupsInCommon
+        | PeerIncompatible::NamedGroupsExtensionRequired
+        | PeerIncompatible::KeyShareExtensionRequired => new(
+            "the peer offers no group of the profile",
+            "only P-256, P-384 and P-521 are offered; X25519 is not an approved service of the \
+             module (SP 800-186, SP 800-56Ar3)",
+            "enable secp256r1 at the peer",
+        ),
+        PeerIncompatible::NoSignatureSchemesInCommon
+        | PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon
+        | PeerIncompatible::SignatureAlgorithmsExtensionRequired => new(
+            "the peer takes no signature this side's key can make",
+            "signatures use SHA-256, SHA-384 or SHA-512 (SP 800-131Ar2 §3)",
+            "enable ECDSA or RSA with SHA-2 at the peer",
+        ),
+        PeerIncompatible::ServerDoesNotSupportTls12Or13
+        | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+        | PeerIncompatible::SupportedVersionsExtensionRequired
+        | PeerIncompatible::Tls12NotOffered
+        | PeerIncompatible::Tls12NotOfferedOrEnabled => new(
+            "the peer speaks no version of the profile",
+            "TLS 1.3 and, where the profile names it, TLS 1.2 are offered (SP 800-52r2 §3.1)",
+            "enable TLS 1.3 at the peer",
+        ),
+        other => new(
+            format!("the peer is incompatible: {other:?}"),
+            "",
+            "compare the peer's settings with the profile",
+        ),
+    }
+}
+
+fn of_certificate(error: &CertificateError) -> Explanation {
+    use CertificateError as E;
+    const VALIDITY: &str = "a certificate counts from notBefore to notAfter (RFC 5280 §4.1.2.5)";
+    match error {
+        E::Expired | E::ExpiredContext { .. } => new(
+            format!("the peer's certificate has expired: {error}"),
+            VALIDITY,
+            "renew the peer's certificate, or set this machine's clock",
+        ),
+        E::NotValidYet | E::NotValidYetContext { .. } => new(
+            format!("the peer's certificate is not valid yet: {error}"),
+            VALIDITY,
+            "set the clocks of the issuing machine and of this one",
+        ),
+        E::UnknownIssuer => new(
+            "the peer's certificate was not issued by a CA that is trusted here",
+            "a chain must end at a trust anchor (RFC 5280 §6.1)",
+            "add the issuing CA to the trust of this side, or give the peer a certificate of a \
+             trusted CA, with its intermediates",
+        ),
+        E::NotValidForName | E::NotValidForNameContext { .. } => new(
+            error.to_string(),
+            "a server's certificate must name it in subjectAltName (RFC 6125, SP 800-52r2 \
+             §3.2.1)",
+            "connect by a name of the certificate, or issue it again with this name",
+        ),
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => new(
+            format!("the peer's certificate is not for this use: {error}"),
+            "a server needs extended key usage serverAuth, a client clientAuth (RFC 5280 \
+             §4.2.1.12)",
+            "issue the certificate again for this use",
+        ),
+        E::Revoked => new(
+            "the peer's certificate is revoked",
+            "a revoked certificate counts no more (RFC 5280 §6.3)",
+            "issue a new one with a new key",
+        ),
+        E::UnsupportedSignatureAlgorithmContext { .. }
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => new(
+            "the peer's chain or handshake is signed with an algorithm that is not accepted",
+            "ECDSA comes with the hash of its curve, RSA with SHA-256, SHA-384 or SHA-512 \
+             (SP 800-52r2 §3.2.1)",
+            "have the certificate issued again",
+        ),
+        E::Other(other) => match other.0.downcast_ref::<CertificateRefused>() {
+            Some(refused) => new(
+                refused.to_string(),
+                "every certificate of a chain must fit the profile",
+                "",
+            ),
+            None => new(
+                format!("the peer's certificate is refused: {other}"),
+                "",
+                "",
+            ),
+        },
+        other => new(
+            format!("the peer's certificate is refused: {other}"),
+            "",
+            "",
+        ),
+    }
+}
+
+fn of_alert(alert: AlertDescription) -> Explanation {
+    use AlertDescription as A;
+    let mend = match alert {
+        A::AccessDenied | A::BadCertificate | A::CertificateUnknown | A::UnsupportedCertificate => {
+            "look at the peer's log: it refuses this side's certificate"
+        }
+        A::CertificateExpired => "renew this side's certificate, or set the peer's clock",
+        A::CertificateRequired => "give this side a certificate the peer's CA issued",
+        A::CertificateRevoked => "give this side a new certificate",
+        A::HandshakeFailure | A::InsufficientSecurity => {
+            "the peer shares no suite, group or signature scheme with this side: enable AES-GCM \
+             with ECDHE on P-256 there"
+        }
+        A::ProtocolVersion => "enable TLS 1.3, or TLS 1.2 with extended master secret, at the peer",
+        A::UnknownCA => "let the peer trust the CA of this side's certificate",
+        _ => "look at the peer's log",
+    };
+    new(
+        format!("the peer ended the handshake with alert {alert:?}"),
+        "",
+        mend,
+    )
+}

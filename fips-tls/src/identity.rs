@@ -1,0 +1,199 @@
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use fips_core::Boundary;
+use fips_core::signing::{KeyAlgorithm, PrivateKey};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use zeroize::Zeroizing;
+
+use crate::certificate::{self, CertificateReason, CertificateRefused};
+use crate::error::{Error, IdentityFault, PemFault};
+use crate::peer::PeerIdentity;
+use crate::policy::{Profile, PublicKey};
+use crate::provider::TlsSigningKey;
+
+const WHAT: &str = "identity";
+
+/// A certificate chain and its private key: what a side shows and signs with.
+///
+/// The pair matches, the chain parses, and every key and signature algorithm in it is one that
+/// SP 800-52r2 names. A stricter profile judges again when a configuration is built.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    certified: Arc<CertifiedKey>,
+    algorithm: KeyAlgorithm,
+    leaf: PeerIdentity,
+}
+
+impl Identity {
+    /// Takes a chain, the leaf first, and its key: PKCS#8, SEC 1 or PKCS#1, unencrypted.
+    ///
+    /// The root may follow, as in the files of RKE2 and k3s.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pem`]; [`Error::Certificate`] when the policy refuses one of the chain;
+    /// [`Error::Identity`] when the key is not the leaf's; [`Error::Module`] when the module
+    /// does not take the key.
+    pub fn from_pem(
+        boundary: &Boundary,
+        chain: impl AsRef<[u8]>,
+        key: impl AsRef<[u8]>,
+    ) -> Result<Self, Error> {
+        let chain = certificate::from_pem("identity, certificate chain", chain.as_ref())?;
+        Self::new(boundary, chain, &key_from_pem(key.as_ref())?)
+    }
+
+    /// As [`from_pem`](Self::from_pem), from two files.
+    ///
+    /// # Errors
+    ///
+    /// Also [`Error::File`], and [`IdentityFault::KeyFileMode`] when group or others have any
+    /// access to the key file.
+    pub fn from_files(
+        boundary: &Boundary,
+        chain: impl AsRef<Path>,
+        key: impl AsRef<Path>,
+    ) -> Result<Self, Error> {
+        let key = key.as_ref();
+        let unreadable = |path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::File { path, source }
+        };
+        let chain_pem = fs::read(chain.as_ref()).map_err(unreadable(chain.as_ref()))?;
+        // Mode and content of the same open file, whatever is renamed over the path meanwhile.
+        let mut file = fs::File::open(key).map_err(unreadable(key))?;
+        let mode = file.metadata().map_err(unreadable(key))?.mode() & 0o7777;
+        if mode & 0o077 != 0 {
+            return Err(IdentityFault::KeyFileMode {
+                path: key.to_owned(),
+                mode,
+            }
+            .into());
+        }
+        let mut key_pem = Zeroizing::new(Vec::new());
+        std::io::Read::read_to_end(&mut file, &mut key_pem).map_err(unreadable(key))?;
+        Self::from_pem(boundary, chain_pem, &*key_pem)
+    }
+
+    /// As [`from_pem`](Self::from_pem), from DER.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pem`](Self::from_pem).
+    pub fn from_der(
+        boundary: &Boundary,
+        chain: Vec<CertificateDer<'static>>,
+        key: &PrivateKeyDer<'_>,
+    ) -> Result<Self, Error> {
+        if chain.is_empty() {
+            return Err(Error::Pem {
+                what: WHAT,
+                fault: PemFault::NoCertificate,
+            });
+        }
+        Self::new(boundary, chain, key)
+    }
+
+    /// Kind and size of the key.
+    pub fn algorithm(&self) -> KeyAlgorithm {
+        self.algorithm
+    }
+
+    /// Who the leaf names.
+    pub fn leaf(&self) -> &PeerIdentity {
+        &self.leaf
+    }
+
+    /// The chain, the leaf first.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.certified.cert
+    }
+
+    pub(crate) fn certified(&self) -> &Arc<CertifiedKey> {
+        &self.certified
+    }
+
+    fn new(
+        boundary: &Boundary,
+        chain: Vec<CertificateDer<'static>>,
+        key: &PrivateKeyDer<'_>,
+    ) -> Result<Self, Error> {
+        certificate::judge_chain(&Profile::sp800_52r2(), &chain).map_err(|refused| {
+            Error::Certificate {
+                what: WHAT,
+                refused,
+            }
+        })?;
+        let module = |source| Error::Module { what: WHAT, source };
+        let key = PrivateKey::from_der(boundary, key).map_err(module)?;
+        let leaf = PeerIdentity::from_certificate(&chain[0])?;
+        match position_of(&key, &chain) {
+            Some(0) => {}
+            Some(position) => return Err(IdentityFault::LeafNotFirst { position }.into()),
+            None => {
+                return Err(IdentityFault::KeyMismatch {
+                    key: key.algorithm(),
+                    subject: leaf.subject().to_owned(),
+                }
+                .into());
+            }
+        }
+        let algorithm = key.algorithm();
+        let signing = TlsSigningKey::new(key).map_err(module)?;
+        Ok(Self {
+            certified: Arc::new(CertifiedKey::new(chain, Arc::new(signing))),
+            algorithm,
+            leaf,
+        })
+    }
+
+    /// Judges the chain under a profile.
+    pub(crate) fn judge(&self, profile: &Profile) -> Result<(), CertificateRefused> {
+        let key = PublicKey::from(self.algorithm);
+        if !profile.accepts_key(&key) {
+            return Err(CertificateRefused {
+                position: 0,
+                subject: self.leaf.subject().to_owned(),
+                reason: CertificateReason::Key {
+                    found: key,
+                    profile: profile.name(),
+                    source_of_rule: "SP 800-52r2 §3.2.1",
+                },
+            });
+        }
+        certificate::judge_chain(profile, self.chain())
+    }
+}
+
+/// Which certificate of the chain carries the key's public half.
+fn position_of(key: &PrivateKey, chain: &[CertificateDer<'_>]) -> Option<usize> {
+    chain.iter().position(|der| {
+        certificate::parse(der).is_ok_and(|certificate| {
+            let info = certificate.public_key();
+            PublicKey::of(info) == PublicKey::from(key.algorithm())
+                && info.subject_public_key.data.as_ref() == key.public_key()
+        })
+    })
+}
+
+fn key_from_pem(text: &[u8]) -> Result<PrivateKeyDer<'static>, Error> {
+    PrivateKeyDer::from_pem_slice(text).map_err(|error| Error::Pem {
+        what: "identity, private key",
+        fault: match error {
+            pem::Error::NoItemsFound if contains(text, b"BEGIN ENCRYPTED PRIVATE KEY") => {
+                PemFault::EncryptedKey
+            }
+            pem::Error::NoItemsFound => PemFault::NoKey,
+            error => PemFault::Malformed(error.to_string()),
+        },
+    })
+}
+
+fn contains(text: &[u8], needle: &[u8]) -> bool {
+    text.windows(needle.len()).any(|window| window == needle)
+}

@@ -1,0 +1,184 @@
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use rustls::pki_types::CertificateDer;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::x509::X509Name;
+
+use crate::certificate::{self, CertificateReason, CertificateRefused};
+use crate::error::Error;
+
+/// Who a certificate names, read for authorisation and reports.
+///
+/// It says who the peer is only after a handshake that verified the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerIdentity {
+    subject: String,
+    common_name: Option<String>,
+    organizations: Vec<String>,
+    dns_names: Vec<String>,
+    ip_addresses: Vec<IpAddr>,
+    uris: Vec<String>,
+    serial: String,
+    issuer: String,
+    not_before: SystemTime,
+    not_after: SystemTime,
+}
+
+impl PeerIdentity {
+    /// Reads the leaf of what a connection's `peer_certificates()` answers; `None` when the
+    /// peer showed none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Certificate`] when it does not parse.
+    pub fn from_certificates(
+        certificates: Option<&[CertificateDer<'_>]>,
+    ) -> Result<Option<Self>, Error> {
+        certificates
+            .and_then(<[_]>::first)
+            .map(Self::from_certificate)
+            .transpose()
+    }
+
+    /// Reads one certificate.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Certificate`] when it does not parse.
+    pub fn from_certificate(der: &CertificateDer<'_>) -> Result<Self, Error> {
+        let malformed = || Error::Certificate {
+            what: "peer",
+            refused: CertificateRefused {
+                position: 0,
+                subject: "unreadable".into(),
+                reason: CertificateReason::Malformed,
+            },
+        };
+        let certificate = certificate::parse(der).map_err(|()| malformed())?;
+        let mut identity = Self {
+            subject: certificate.subject().to_string(),
+            common_name: text(certificate.subject(), X509Name::iter_common_name)
+                .into_iter()
+                .next(),
+            organizations: text(certificate.subject(), X509Name::iter_organization),
+            dns_names: Vec::new(),
+            ip_addresses: Vec::new(),
+            uris: Vec::new(),
+            serial: serial(&certificate),
+            issuer: certificate.issuer().to_string(),
+            not_before: time(certificate.validity().not_before.timestamp()),
+            not_after: time(certificate.validity().not_after.timestamp()),
+        };
+        let names = certificate
+            .subject_alternative_name()
+            .map_err(|_| malformed())?;
+        for name in names.iter().flat_map(|names| &names.value.general_names) {
+            match name {
+                GeneralName::DNSName(name) => identity.dns_names.push((*name).to_owned()),
+                GeneralName::IPAddress(bytes) => identity.ip_addresses.extend(address(bytes)),
+                GeneralName::URI(uri) => identity.uris.push((*uri).to_owned()),
+                _ => {}
+            }
+        }
+        Ok(identity)
+    }
+
+    /// The whole subject, as RFC 4514 writes it.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The first common name: the user in Kubernetes.
+    pub fn common_name(&self) -> Option<&str> {
+        self.common_name.as_deref()
+    }
+
+    /// The organizations: the groups in Kubernetes.
+    pub fn organizations(&self) -> &[String] {
+        &self.organizations
+    }
+
+    /// DNS names (RFC 5280 §4.2.1.6).
+    pub fn dns_names(&self) -> &[String] {
+        &self.dns_names
+    }
+
+    /// IP addresses.
+    pub fn ip_addresses(&self) -> &[IpAddr] {
+        &self.ip_addresses
+    }
+
+    /// Uniform resource identifiers, such as a SPIFFE ID.
+    pub fn uris(&self) -> &[String] {
+        &self.uris
+    }
+
+    /// The serial number in hexadecimal, upper case, without leading zeros.
+    pub fn serial(&self) -> &str {
+        &self.serial
+    }
+
+    /// The issuer, as RFC 4514 writes it.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// When the certificate becomes valid.
+    pub fn not_before(&self) -> SystemTime {
+        self.not_before
+    }
+
+    /// When the certificate stops being valid.
+    pub fn not_after(&self) -> SystemTime {
+        self.not_after
+    }
+
+    /// Whether `now` lies in the certificate's validity.
+    pub fn is_valid_at(&self, now: SystemTime) -> bool {
+        (self.not_before..=self.not_after).contains(&now)
+    }
+}
+
+fn text<'a, I>(
+    name: &'a X509Name<'a>,
+    attributes: impl FnOnce(&'a X509Name<'a>) -> I,
+) -> Vec<String>
+where
+    I: Iterator<Item = &'a x509_parser::x509::AttributeTypeAndValue<'a>>,
+{
+    attributes(name)
+        .filter_map(|attribute| attribute.as_str().ok())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn serial(certificate: &X509Certificate<'_>) -> String {
+    let hex: String = certificate
+        .raw_serial()
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
+    match hex.trim_start_matches('0') {
+        "" => "0".to_owned(),
+        digits => digits.to_owned(),
+    }
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+        return Some(v4.into());
+    }
+    <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from)
+}
+
+/// Seconds since 1970, which a certificate may also have before it.
+fn time(timestamp: i64) -> SystemTime {
+    let distance = Duration::from_secs(timestamp.unsigned_abs());
+    if timestamp < 0 {
+        SystemTime::UNIX_EPOCH - distance
+    } else {
+        SystemTime::UNIX_EPOCH + distance
+    }
+}

@@ -1,0 +1,275 @@
+use super::{Group, KeyRule, PublicKey, Scheme, Suite, Version};
+
+/// One thing a profile names, and where that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Row<T> {
+    /// What is offered and accepted.
+    pub value: T,
+    /// Standard and section.
+    pub source: &'static str,
+}
+
+const fn row<T>(value: T, source: &'static str) -> Row<T> {
+    Row { value, source }
+}
+
+/// Versions, suites, groups, signature schemes and key floors under one name.
+///
+/// A profile is a filter over what the module's approved services can carry: it cannot be
+/// widened. The same value builds the server, the client and the judgement of a peer's chain.
+///
+/// ```
+/// use fips_tls::{Profile, Suite};
+///
+/// let profile: Profile = "sp800-52r2".parse().unwrap();
+/// assert_eq!(profile, Profile::default());
+/// assert_eq!(profile.suites()[0].value, Suite::Aes128GcmSha256);
+/// // What etcd takes in `--cipher-suites`.
+/// let names: Vec<_> = profile.suites().iter().map(|row| row.value.go_name()).collect();
+/// assert!(names.contains(&"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    name: &'static str,
+    title: &'static str,
+    versions: Vec<Row<Version>>,
+    suites: Vec<Row<Suite>>,
+    groups: Vec<Row<Group>>,
+    schemes: Vec<Row<Scheme>>,
+    key_rules: Vec<Row<KeyRule>>,
+}
+
+impl Profile {
+    /// The names [`str::parse`] takes.
+    pub const NAMES: &'static [&'static str] = &["sp800-52r2", "tls13"];
+
+    /// NIST SP 800-52r2: TLS 1.3, and TLS 1.2 with extended master secret. The default.
+    pub fn sp800_52r2() -> Self {
+        Self {
+            name: "sp800-52r2",
+            title: "NIST SP 800-52 Revision 2",
+            versions: vec![
+                row(Version::Tls13, "SP 800-52r2 §3.1"),
+                row(Version::Tls12, "SP 800-52r2 §3.1; EMS: SP 800-52r2 §3.4.1.3 with RFC 7627; IG D.Q"),
+            ],
+            // By measured cost where the policy is indifferent: SHA-256 has hardware help,
+            // SHA-384 has none.
+            suites: vec![
+                row(Suite::Aes128GcmSha256, "SP 800-52r2 §3.3.1.2"),
+                row(Suite::Aes256GcmSha384, "SP 800-52r2 §3.3.1.2"),
+                row(Suite::EcdheEcdsaAes128GcmSha256, "SP 800-52r2 §3.3.1.1.1"),
+                row(Suite::EcdheEcdsaAes256GcmSha384, "SP 800-52r2 §3.3.1.1.1"),
+                row(Suite::EcdheRsaAes128GcmSha256, "SP 800-52r2 §3.3.1.1.2"),
+                row(Suite::EcdheRsaAes256GcmSha384, "SP 800-52r2 §3.3.1.1.2"),
+            ],
+            groups: vec![
+                row(Group::P256, "SP 800-52r2 §3.4.2.2; SP 800-186 §3.2.1.3"),
+                row(Group::P384, "SP 800-52r2 §3.4.2.2; SP 800-186 §3.2.1.4"),
+                row(Group::P521, "SP 800-186 §3.2.1.5; SP 800-56Ar3 App. D"),
+            ],
+            // The strongest hash first among ECDSA: a TLS 1.2 peer reads the hash alone and
+            // takes the first, which must not be weaker than its curve.
+            schemes: vec![
+                row(Scheme::EcdsaP521Sha512, ECDSA),
+                row(Scheme::EcdsaP384Sha384, ECDSA),
+                row(Scheme::EcdsaP256Sha256, ECDSA),
+                row(Scheme::RsaPssSha256, RSA_PSS),
+                row(Scheme::RsaPssSha384, RSA_PSS),
+                row(Scheme::RsaPssSha512, RSA_PSS),
+                row(Scheme::RsaPkcs1Sha256, RSA_PKCS1),
+                row(Scheme::RsaPkcs1Sha384, RSA_PKCS1),
+                row(Scheme::RsaPkcs1Sha512, RSA_PKCS1),
+            ],
+            key_rules: vec![
+                row(
+                    KeyRule::EcdsaP256,
+                    "SP 800-52r2 §3.2.1; SP 800-186 §3.2.1.3",
+                ),
+                row(
+                    KeyRule::EcdsaP384,
+                    "SP 800-52r2 §3.2.1; SP 800-186 §3.2.1.4",
+                ),
+                row(KeyRule::EcdsaP521, "SP 800-186 §3.2.1.5; FIPS 186-5 §6"),
+                row(
+                    KeyRule::RsaAtLeast(2048),
+                    "SP 800-52r2 §3.2.1; SP 800-131Ar2 §3",
+                ),
+            ],
+        }
+    }
+
+    /// TLS 1.3 alone: every call of a handshake reads approved on the module's service
+    /// indicator, without the exceptions TLS 1.2 needs.
+    pub fn tls13() -> Self {
+        let wide = Self::sp800_52r2();
+        Self {
+            name: "tls13",
+            title: "TLS 1.3 under NIST SP 800-52 Revision 2",
+            versions: keep(wide.versions, |version| version == Version::Tls13),
+            suites: keep(wide.suites, |suite| suite.version() == Version::Tls13),
+            ..wide
+        }
+    }
+
+    /// The same profile with the AES-256 suites first.
+    #[must_use]
+    pub fn prefer_256(mut self) -> Self {
+        self.suites.sort_by_key(|row| {
+            (
+                row.value.version() != Version::Tls13,
+                !row.value.is_aes256(),
+            )
+        });
+        self
+    }
+
+    /// The stable name, one of [`NAMES`](Self::NAMES).
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The document behind it.
+    pub fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// Versions, most wanted first.
+    pub fn versions(&self) -> &[Row<Version>] {
+        &self.versions
+    }
+
+    /// Suites, most wanted first.
+    pub fn suites(&self) -> &[Row<Suite>] {
+        &self.suites
+    }
+
+    /// Groups, most wanted first.
+    pub fn groups(&self) -> &[Row<Group>] {
+        &self.groups
+    }
+
+    /// Signature schemes in the order they are offered.
+    pub fn schemes(&self) -> &[Row<Scheme>] {
+        &self.schemes
+    }
+
+    /// Kinds of keys taken in certificates, with their floors.
+    pub fn key_rules(&self) -> &[Row<KeyRule>] {
+        &self.key_rules
+    }
+
+    /// Whether a key of this kind may authenticate somebody.
+    pub fn accepts_key(&self, key: &PublicKey) -> bool {
+        self.key_rules.iter().any(|row| row.value.accepts(key))
+    }
+}
+
+const ECDSA: &str = "SP 800-52r2 §3.2.1; FIPS 186-5 §6; RFC 8446 §4.2.3";
+const RSA_PKCS1: &str = "SP 800-52r2 §3.2.1; FIPS 186-5 §5.4; RFC 8446 §4.2.3";
+const RSA_PSS: &str = "FIPS 186-5 §5.4; RFC 8446 §4.2.3";
+
+fn keep<T: Copy>(rows: Vec<Row<T>>, wanted: impl Fn(T) -> bool) -> Vec<Row<T>> {
+    rows.into_iter().filter(|row| wanted(row.value)).collect()
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self::sp800_52r2()
+    }
+}
+
+impl std::str::FromStr for Profile {
+    type Err = UnknownProfile;
+
+    fn from_str(name: &str) -> Result<Self, UnknownProfile> {
+        match name {
+            "sp800-52r2" => Ok(Self::sp800_52r2()),
+            "tls13" => Ok(Self::tls13()),
+            _ => Err(UnknownProfile {
+                name: name.to_owned(),
+            }),
+        }
+    }
+}
+
+/// A profile name that nothing is known by.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown TLS profile {name:?}: the known ones are {}", Profile::NAMES.join(", "))]
+pub struct UnknownProfile {
+    /// The name asked for.
+    pub name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<Profile> {
+        Profile::NAMES
+            .iter()
+            .map(|name| name.parse().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn names_lead_to_profiles_and_unknown_ones_list_them() {
+        for (profile, name) in all().iter().zip(Profile::NAMES) {
+            assert_eq!(profile.name(), *name);
+        }
+        let error = "SP800-52R2".parse::<Profile>().unwrap_err().to_string();
+        assert!(
+            Profile::NAMES.iter().all(|name| error.contains(name)),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn every_row_has_its_source_and_none_comes_twice() {
+        fn check<T: PartialEq + std::fmt::Debug>(rows: &[Row<T>]) {
+            assert!(!rows.is_empty());
+            for (index, row) in rows.iter().enumerate() {
+                assert!(
+                    row.source.contains('§') || row.source.contains("App."),
+                    "{row:?}"
+                );
+                assert!(!rows[..index].iter().any(|other| other.value == row.value));
+            }
+        }
+        for profile in all() {
+            check(profile.versions());
+            check(profile.suites());
+            check(profile.groups());
+            check(profile.schemes());
+            check(profile.key_rules());
+        }
+    }
+
+    #[test]
+    fn each_version_has_suites_and_each_suite_its_version() {
+        for profile in all() {
+            for version in Version::ALL {
+                assert_eq!(
+                    profile.versions().iter().any(|row| row.value == version),
+                    profile
+                        .suites()
+                        .iter()
+                        .any(|row| row.value.version() == version),
+                    "{} {version}",
+                    profile.name()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn prefer_256_reorders_and_loses_nothing() {
+        for profile in all() {
+            let strong = profile.clone().prefer_256();
+            assert_eq!(strong.suites()[0].value, Suite::Aes256GcmSha384);
+            assert_eq!(strong.suites().len(), profile.suites().len());
+            for row in profile.suites() {
+                assert!(strong.suites().contains(row));
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+use std::sync::Arc;
+
+use fips_core::Boundary;
+use rustls::NoKeyLog;
+use rustls::crypto::CryptoProvider;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::SingleCertAndKey;
+use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
+
+use crate::check::{self, ConfigFault, ServerParts};
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::policy::Profile;
+use crate::provider::provider;
+use crate::ticketer::ticketer;
+use crate::trust::Trust;
+use crate::verifier::PolicyClientVerifier;
+
+/// A server configuration that was checked after its last change.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    rustls: Arc<rustls::ServerConfig>,
+    profile: Profile,
+    parts: ServerParts,
+}
+
+impl ServerConfig {
+    /// Begins a configuration: the identity next, then who may connect.
+    pub fn builder(boundary: &Boundary, profile: Profile) -> ServerBuilder<WantsIdentity> {
+        ServerBuilder {
+            provider: provider(boundary, &profile),
+            profile,
+            state: WantsIdentity(()),
+        }
+    }
+
+    /// The configuration for rustls, tokio-rustls and what is built on them.
+    pub fn rustls(&self) -> Arc<rustls::ServerConfig> {
+        Arc::clone(&self.rustls)
+    }
+
+    /// The profile it was built from.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// Checks `config`, a changed copy of [`rustls`](Self::rustls), against what was built.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] with every reason found.
+    pub fn check(&self, config: &rustls::ServerConfig) -> Result<(), Error> {
+        no_faults(
+            &self.profile,
+            check::server(config, &self.profile, &self.parts),
+        )
+    }
+}
+
+/// Builds a [`ServerConfig`], one decision after another.
+#[derive(Debug)]
+pub struct ServerBuilder<State> {
+    provider: Arc<CryptoProvider>,
+    profile: Profile,
+    state: State,
+}
+
+/// Waits for [`with_identity`](ServerBuilder::with_identity).
+#[derive(Debug)]
+pub struct WantsIdentity(());
+
+/// Waits for [`with_client_trust`](ServerBuilder::with_client_trust) or
+/// [`without_client_authentication`](ServerBuilder::without_client_authentication).
+#[derive(Debug)]
+pub struct WantsClientAuthentication {
+    identity: Identity,
+}
+
+/// Ready to be built.
+#[derive(Debug)]
+pub struct ServerReady {
+    identity: Identity,
+    clients: Option<Trust>,
+    alpn: Vec<Vec<u8>>,
+    clock: Arc<dyn TimeProvider>,
+}
+
+impl ServerBuilder<WantsIdentity> {
+    /// What the server shows and signs with.
+    pub fn with_identity(self, identity: Identity) -> ServerBuilder<WantsClientAuthentication> {
+        self.with_state(|_| WantsClientAuthentication { identity })
+    }
+}
+
+impl ServerBuilder<WantsClientAuthentication> {
+    /// Mutual TLS: a client must show a certificate that one of these CAs issued.
+    pub fn with_client_trust(self, trust: Trust) -> ServerBuilder<ServerReady> {
+        self.with_clients(Some(trust))
+    }
+
+    /// Anyone may connect.
+    pub fn without_client_authentication(self) -> ServerBuilder<ServerReady> {
+        self.with_clients(None)
+    }
+
+    fn with_clients(self, clients: Option<Trust>) -> ServerBuilder<ServerReady> {
+        self.with_state(|state| ServerReady {
+            identity: state.identity,
+            clients,
+            alpn: Vec::new(),
+            clock: Arc::new(DefaultTimeProvider),
+        })
+    }
+}
+
+impl ServerBuilder<ServerReady> {
+    /// Application protocols (RFC 7301), most wanted first.
+    #[must_use]
+    pub fn with_alpn(mut self, protocols: &[&[u8]]) -> Self {
+        self.state.alpn = protocols.iter().map(|name| name.to_vec()).collect();
+        self
+    }
+
+    /// The clock that validity is judged by.
+    #[must_use]
+    pub fn with_time_provider(mut self, clock: Arc<dyn TimeProvider>) -> Self {
+        self.state.clock = clock;
+        self
+    }
+
+    /// Builds the configuration and checks it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] with every reason found; [`Error::Module`] when no ticket key can be
+    /// made.
+    pub fn build(self) -> Result<ServerConfig, Error> {
+        let Self {
+            provider,
+            profile,
+            state:
+                ServerReady {
+                    identity,
+                    clients,
+                    alpn,
+                    clock,
+                },
+        } = self;
+        let mut faults = Vec::new();
+        if let Err(refused) = identity.judge(&profile) {
+            faults.push(ConfigFault::Identity(refused));
+        }
+        if let Some(Err(error)) = clients.as_ref().map(|trust| trust.judge(&profile)) {
+            faults.push(ConfigFault::Trust(error.to_string()));
+        }
+
+        let verifier: Arc<dyn ClientCertVerifier> = match &clients {
+            Some(trust) => Arc::new(PolicyClientVerifier::new(&provider, &profile, trust)?),
+            None => WebPkiClientVerifier::no_client_auth(),
+        };
+        let resolver: Arc<dyn ResolvesServerCert> =
+            Arc::new(SingleCertAndKey::from(Arc::clone(identity.certified())));
+        let parts = ServerParts {
+            resolver: Arc::clone(&resolver),
+            ticketer: ticketer()?,
+            key_log: Arc::new(NoKeyLog {}),
+            clock: Arc::clone(&clock),
+            verifier: format!("{verifier:?}"),
+        };
+
+        let versions: Vec<_> = profile
+            .versions()
+            .iter()
+            .map(|row| row.value.rustls())
+            .collect();
+        let mut config = rustls::ServerConfig::builder_with_details(provider, clock)
+            .with_protocol_versions(&versions)
+            .map_err(|error| config_error(&profile, &error))?
+            .with_client_cert_verifier(verifier)
+            .with_cert_resolver(resolver);
+        config.alpn_protocols = alpn;
+        config.require_ems = true;
+        config.ticketer = Arc::clone(&parts.ticketer);
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.key_log = Arc::clone(&parts.key_log);
+        config.max_early_data_size = 0;
+        config.send_half_rtt_data = false;
+        config.enable_secret_extraction = false;
+        // Other crates of a program can turn these on through rustls's features.
+        config.cert_compressors = Vec::new();
+        config.cert_decompressors = Vec::new();
+
+        faults.extend(check::server(&config, &profile, &parts));
+        no_faults(&profile, faults)?;
+        Ok(ServerConfig {
+            rustls: Arc::new(config),
+            profile,
+            parts,
+        })
+    }
+}
+
+impl<State> ServerBuilder<State> {
+    fn with_state<Next>(self, next: impl FnOnce(State) -> Next) -> ServerBuilder<Next> {
+        ServerBuilder {
+            provider: self.provider,
+            profile: self.profile,
+            state: next(self.state),
+        }
+    }
+}
+
+pub(crate) fn no_faults(profile: &Profile, faults: Vec<ConfigFault>) -> Result<(), Error> {
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Config {
+        profile: profile.name(),
+        faults,
+    })
+}
+
+/// rustls found versions, suites and groups that do not fit together.
+pub(crate) fn config_error(profile: &Profile, error: &rustls::Error) -> Error {
+    Error::Config {
+        profile: profile.name(),
+        faults: vec![ConfigFault::Version(error.to_string())],
+    }
+}
