@@ -3,10 +3,61 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::store::EntryPath;
+
 /// Why a PKI could not be made, read, checked or renewed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The authority cannot sign what was asked for.
+    #[error("{authority} cannot issue: {why}")]
+    Authority {
+        /// Subject of the authority.
+        authority: String,
+        /// Why not, and how to mend it.
+        why: String,
+    },
+    /// The options of a catalogue do not make sense.
+    #[error("catalogue option `{option}`: {why}")]
+    Catalogue {
+        /// The option.
+        option: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Bytes that are no certificate this crate reads.
+    #[error("not a usable certificate: {why}")]
+    Certificate {
+        /// What is wrong with them.
+        why: String,
+    },
+    /// The module refused or failed.
+    #[error("cannot {action}: {source}")]
+    Crypto {
+        /// What was being done.
+        action: &'static str,
+        /// The module's answer.
+        source: fips_core::Error,
+    },
+    /// A certificate could not be encoded.
+    #[error("the certificate for {subject} could not be encoded: {why}")]
+    Encode {
+        /// Its subject.
+        subject: String,
+        /// What the encoder answered.
+        why: String,
+    },
+    /// Something is there already.
+    #[error(
+        "{path} exists already; a PKI is never written over: remove it or choose another folder"
+    )]
+    Exists {
+        /// The entry.
+        path: EntryPath,
+    },
+    /// The gate of this process and the PKI's record do not fit.
+    #[error("{0}")]
+    Gate(GateMismatch),
     /// A file operation failed.
     #[error("cannot {action} {path}: {source}", path = path.display())]
     Io {
@@ -27,6 +78,12 @@ pub enum Error {
         /// The journal.
         path: PathBuf,
         /// What is wrong with it.
+        why: String,
+    },
+    /// Bytes that are no private key this crate takes.
+    #[error("not a usable private key: {why}")]
+    Key {
+        /// What is wrong with them.
         why: String,
     },
     /// Another process holds the store.
@@ -53,6 +110,23 @@ pub enum Error {
         /// The loosest mode allowed.
         allowed: u32,
     },
+    /// A name that cannot stand in a certificate.
+    #[error("{name:?} cannot be a name in a certificate: {why}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The store holds no PKI of this crate.
+    #[error(
+        "{path} is not there: no PKI was made here; make one first, or name the catalogue of the \
+         one another program made"
+    )]
+    NoPki {
+        /// The record that was looked for.
+        path: EntryPath,
+    },
     /// A folder was expected.
     #[error("{path} is not a directory; name the folder that holds the PKI", path = path.display())]
     NotADirectory {
@@ -67,7 +141,89 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A regular file was expected.
+    #[error(
+        "{path} is {found}, not a regular file; move it away",
+        path = path.display()
+    )]
+    NotAFile {
+        /// What was found in its place.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
+    /// What was written could not be confirmed when read back; the old set is untouched.
+    #[error("{path} was written but does not hold when read back: {why}; nothing was changed")]
+    ReadBack {
+        /// The entry.
+        path: EntryPath,
+        /// What is wrong.
+        why: String,
+    },
     /// The store was opened for reading.
     #[error("the store was opened for reading only; open it for writing to change it")]
     ReadOnly,
+    /// The record of the PKI cannot be understood.
+    #[error("the record {path} cannot be used: {why}; restore it from a backup")]
+    Record {
+        /// The record.
+        path: EntryPath,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file is larger than any entry may be.
+    #[error("{path} is larger than {limit} bytes, the most an entry may have", path = path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The most bytes.
+        limit: usize,
+    },
+    /// A change was decided but not finished; the next opening finishes it.
+    #[error(
+        "the change of {path} was decided but not finished ({source}); open the store again, \
+         which finishes it",
+        path = path.display()
+    )]
+    Unfinished {
+        /// The store.
+        path: PathBuf,
+        /// What stopped it.
+        source: Box<Self>,
+    },
+    /// A name that the catalogue does not have.
+    #[error("the catalogue has no leaf called {name:?}; it has: {known}")]
+    UnknownEntry {
+        /// The name.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+}
+
+impl From<fips_core::Error> for Error {
+    fn from(source: fips_core::Error) -> Self {
+        Self::Crypto {
+            action: "use the module",
+            source,
+        }
+    }
+}
+
+/// Why the gate of this process may not be used on a PKI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GateMismatch {
+    /// Made under evaluation, and this process is strict.
+    #[error(
+        "this PKI was made under evaluation, outside of a FIPS kernel; a strict boundary does not \
+         use it: make a new one in another folder"
+    )]
+    MadeUnderEvaluation,
+    /// Made under a strict gate, and this process runs an evaluation.
+    #[error(
+        "this PKI was made under a strict boundary; an evaluation does not touch it: enter the \
+         boundary strictly, or evaluate on a PKI of its own"
+    )]
+    MadeUnderStrictGate,
 }

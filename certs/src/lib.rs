@@ -3,7 +3,20 @@
 
 #![forbid(unsafe_code)]
 
+mod certificate;
+mod clock;
 mod error;
+mod issue;
+mod names;
+mod pem;
+mod usages;
+
+pub mod key;
 pub mod store;
 
-pub use error::Error;
+pub use certificate::{Certificate, NotIssued};
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use error::{Error, GateMismatch};
+pub use issue::{Authority, AuthorityParams, BACKDATE, LeafParams};
+pub use names::{Subject, SubjectAltName};
+pub use usages::Usages;

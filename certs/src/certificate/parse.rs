@@ -1,0 +1,197 @@
+//! DER to facts, by x509-parser.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use x509_parser::asn1_rs::{Any, FromDer, Oid};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::{ExtendedKeyUsage, GeneralName, ParsedExtension};
+use x509_parser::oid_registry::{
+    OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER, OID_X509_EXT_SUBJECT_KEY_IDENTIFIER,
+};
+use x509_parser::public_key::PublicKey;
+use x509_parser::x509::{AttributeTypeAndValue, SubjectPublicKeyInfo, X509Version};
+
+use super::{Facts, FoundName, KeyUsages};
+use crate::names::SubjectAltName;
+
+pub(super) fn facts(der: &[u8]) -> Result<Facts, String> {
+    let (rest, x509) =
+        X509Certificate::from_der(der).map_err(|error| format!("DER does not parse: {error}"))?;
+    if !rest.is_empty() {
+        return Err(format!("{} bytes follow the certificate", rest.len()));
+    }
+    if x509.version() != X509Version::V3 {
+        return Err("not of version 3, so it has no extensions (RFC 5280 §4.1.2.1)".into());
+    }
+    let extensions = x509
+        .extensions_map()
+        .map_err(|_| "an extension is there twice (RFC 5280 §4.2)")?;
+    if let Some((oid, _)) = extensions
+        .iter()
+        .find(|(_, extension)| extension.parsed_extension().error().is_some())
+    {
+        return Err(format!("extension {oid} does not parse"));
+    }
+    let bad = |_| "an extension does not parse".to_owned();
+    let basic = x509.basic_constraints().map_err(bad)?;
+    let key_usage = x509.key_usage().map_err(bad)?;
+    let extended = x509.extended_key_usage().map_err(bad)?;
+    let names = x509.subject_alternative_name().map_err(bad)?;
+    let parsed = |oid: &Oid<'_>| extensions.get(oid).map(|found| found.parsed_extension());
+    let subject_key_id = match parsed(&OID_X509_EXT_SUBJECT_KEY_IDENTIFIER) {
+        Some(ParsedExtension::SubjectKeyIdentifier(id)) => Some(id.0.to_vec()),
+        _ => None,
+    };
+    let authority_key_id = match parsed(&OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER) {
+        Some(ParsedExtension::AuthorityKeyIdentifier(id)) => {
+            id.key_identifier.as_ref().map(|id| id.0.to_vec())
+        }
+        _ => None,
+    };
+    let (key_name, key_allowed) = judge_key(x509.public_key());
+    let (tbs, signature_algorithm) = outer(der).ok_or("DER does not parse")?;
+    let inner = content_of_algorithm(&x509, der).ok_or("DER does not parse")?;
+    if inner != signature_algorithm {
+        return Err("names two signature algorithms (RFC 5280 §4.1.1.2)".into());
+    }
+    let text = |attribute: &AttributeTypeAndValue<'_>| match attribute.as_str() {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(attribute.as_slice()).into_owned(),
+    };
+    let subject = x509.subject();
+
+    Ok(Facts {
+        subject: escape(&subject.to_string()),
+        subject_der: subject.as_raw().to_vec(),
+        issuer: escape(&x509.issuer().to_string()),
+        issuer_der: x509.issuer().as_raw().to_vec(),
+        common_names: subject.iter_common_name().map(text).collect(),
+        organizations: subject.iter_organization().map(text).collect(),
+        serial: x509.raw_serial().to_vec(),
+        not_before: x509.validity().not_before.to_datetime(),
+        not_after: x509.validity().not_after.to_datetime(),
+        is_authority: basic.as_ref().is_some_and(|basic| basic.value.ca),
+        path_length: basic.and_then(|basic| basic.value.path_len_constraint),
+        key_usages: key_usage.map(|usage| KeyUsages {
+            digital_signature: usage.value.digital_signature(),
+            key_encipherment: usage.value.key_encipherment(),
+            key_cert_sign: usage.value.key_cert_sign(),
+            crl_sign: usage.value.crl_sign(),
+        }),
+        extended_usages: extended.map_or_else(Vec::new, |usage| purposes(usage.value)),
+        names: names.map_or_else(Vec::new, |names| {
+            names.value.general_names.iter().map(name).collect()
+        }),
+        subject_key_id,
+        authority_key_id,
+        key_name,
+        key_allowed,
+        key_algorithm: algorithm_of_key(x509.public_key()).ok_or("public key does not parse")?,
+        public_key: x509.public_key().subject_public_key.data.to_vec(),
+        tbs: tbs.to_vec(),
+        signature_algorithm: signature_algorithm.to_vec(),
+        signature: x509.signature_value.data.to_vec(),
+    })
+}
+
+/// The bytes that are signed, and the content of the algorithm beside them.
+fn outer(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (_, certificate) = Any::from_der(der).ok()?;
+    let content = certificate.data;
+    let (after, _) = Any::from_der(content).ok()?;
+    let (_, algorithm) = Any::from_der(after).ok()?;
+    Some((&content[..content.len() - after.len()], algorithm.data))
+}
+
+/// The content of the algorithm within the signed bytes: the third element, after version and
+/// serial number.
+fn content_of_algorithm<'a>(x509: &X509Certificate<'_>, der: &'a [u8]) -> Option<&'a [u8]> {
+    let (tbs, _) = outer(der)?;
+    let (_, tbs) = Any::from_der(tbs).ok()?;
+    let mut rest = tbs.data;
+    if x509.version() != X509Version::V1 {
+        rest = Any::from_der(rest).ok()?.0;
+    }
+    rest = Any::from_der(rest).ok()?.0;
+    Some(Any::from_der(rest).ok()?.1.data)
+}
+
+fn algorithm_of_key(info: &SubjectPublicKeyInfo<'_>) -> Option<Vec<u8>> {
+    let (_, info) = Any::from_der(info.raw).ok()?;
+    Some(Any::from_der(info.data).ok()?.1.data.to_vec())
+}
+
+/// The kind and size of a key, and whether policy takes it (SP 800-131A: RSA from 2048 bits).
+fn judge_key(info: &SubjectPublicKeyInfo<'_>) -> (String, bool) {
+    match info.parsed() {
+        Ok(PublicKey::EC(_)) => {
+            let curve = info
+                .algorithm
+                .parameters
+                .as_ref()
+                .and_then(|any| any.clone().oid().ok())
+                .map(|oid| oid.to_id_string());
+            match curve.as_deref() {
+                Some("1.2.840.10045.3.1.7") => ("ECDSA P-256".into(), true),
+                Some("1.3.132.0.34") => ("ECDSA P-384".into(), true),
+                Some("1.3.132.0.35") => ("ECDSA P-521".into(), true),
+                Some(other) => (format!("ECDSA on curve {other}"), false),
+                None => ("ECDSA on an unnamed curve".into(), false),
+            }
+        }
+        Ok(PublicKey::RSA(key)) => {
+            let bits = key.key_size();
+            (format!("RSA {bits}"), (2048..=8192).contains(&bits))
+        }
+        _ => (format!("algorithm {}", info.algorithm.algorithm), false),
+    }
+}
+
+fn purposes(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
+    [
+        (usage.server_auth, "ServerAuth"),
+        (usage.client_auth, "ClientAuth"),
+        (usage.any, "Any"),
+        (usage.code_signing, "CodeSigning"),
+        (usage.email_protection, "EmailProtection"),
+        (usage.time_stamping, "TimeStamping"),
+        (usage.ocsp_signing, "OCSPSigning"),
+    ]
+    .into_iter()
+    .filter_map(|(set, name)| set.then(|| name.to_owned()))
+    .chain(usage.other.iter().map(|oid| oid.to_id_string()))
+    .collect()
+}
+
+fn name(name: &GeneralName<'_>) -> FoundName {
+    let known = match name {
+        GeneralName::DNSName(name) => SubjectAltName::dns(*name).ok(),
+        GeneralName::IPAddress(bytes) => address(bytes).map(SubjectAltName::Ip),
+        GeneralName::URI(name) => SubjectAltName::uri(*name).ok(),
+        _ => None,
+    };
+    known.map_or_else(
+        || FoundName::Other(escape(&name.to_string())),
+        FoundName::Known,
+    )
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {
+        return Some(Ipv4Addr::from(bytes).into());
+    }
+    <[u8; 16]>::try_from(bytes)
+        .ok()
+        .map(|bytes| Ipv6Addr::from(bytes).into())
+}
+
+/// Keeps text from a certificate from steering a terminal.
+fn escape(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_default());
+            let plain = (!c.is_control()).then_some(c);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
+}
