@@ -73,8 +73,8 @@ pub enum Guard {
     /// A key this boundary does not take.
     #[error("{0}")]
     KeyRefused(&'static str),
-    /// An HMAC key under 112 bits (SP 800-131A §10).
-    #[error("HMAC key of {found} bytes; at least 14 (112 bits) are needed (SP 800-131A §10)")]
+    /// An HMAC key under 112 bits (SP 800-131Ar2 §10).
+    #[error("HMAC key of {found} bytes; at least 14 (112 bits) are needed (SP 800-131Ar2 §10)")]
     MacKeyTooShort {
         /// Bytes given.
         found: usize,
@@ -95,7 +95,7 @@ pub enum Guard {
     /// A TLS 1.2 PRF label that is not one of extended master secret's handshake.
     #[error(
         "TLS 1.2 PRF label {0:?} is refused: only `extended master secret` and the three labels \
-         of the exceptions table are taken (SP 800-52r2 §3.5, SP 800-135r1 §4.2.2)"
+         of the exceptions table are taken (SP 800-52r2 §3.4.1.3, SP 800-135r1 §4.2.2)"
     )]
     PrfLabel(String),
     /// A key asked to sign with a scheme of another key type.

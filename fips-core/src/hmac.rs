@@ -8,7 +8,7 @@ use crate::digest::Algorithm;
 use crate::error::{Error, Guard};
 use crate::indicator::{self, Service};
 
-/// The fewest bytes of a key: 112 bits (SP 800-131A §10). The module's indicator does not look.
+/// The fewest bytes of a key: 112 bits (SP 800-131Ar2 §10). The module's indicator does not look.
 pub const MIN_KEY_LEN: usize = 14;
 
 /// A keyed HMAC.

@@ -171,7 +171,7 @@ impl KernelDetector {
         )
         .read_from(self.path().display().to_string())
         .source(
-            "FIPS 140-3 IG 2.3.C; RHEL and Ubuntu FIPS guides: a FIPS system runs a FIPS kernel",
+            "Linux admin-guide, kernel parameter fips=; this project's own rule: a FIPS boundary stands on a kernel in FIPS mode",
         );
         let check = match &state {
             KernelFips::Enabled => check.found("enabled: the genuine file reads 1"),

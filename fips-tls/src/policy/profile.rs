@@ -21,7 +21,7 @@ const fn row<T>(value: T, source: &'static str) -> Row<T> {
 /// ```
 /// use fips_tls::{Profile, Suite};
 ///
-/// let profile: Profile = "sp800-52r2".parse().unwrap();
+/// let profile: Profile = "sp800_52r2".parse().unwrap();
 /// assert_eq!(profile, Profile::default());
 /// assert_eq!(profile.suites()[0].value, Suite::Aes128GcmSha256);
 /// // What etcd takes in `--cipher-suites`.
@@ -41,16 +41,19 @@ pub struct Profile {
 
 impl Profile {
     /// The names [`str::parse`] takes.
-    pub const NAMES: &'static [&'static str] = &["sp800-52r2", "tls13"];
+    pub const NAMES: &'static [&'static str] = &["sp800_52r2", "tls13"];
 
     /// NIST SP 800-52r2: TLS 1.3, and TLS 1.2 with extended master secret. The default.
     pub fn sp800_52r2() -> Self {
         Self {
-            name: "sp800-52r2",
+            name: "sp800_52r2",
             title: "NIST SP 800-52 Revision 2",
             versions: vec![
                 row(Version::Tls13, "SP 800-52r2 §3.1"),
-                row(Version::Tls12, "SP 800-52r2 §3.1; EMS: SP 800-52r2 §3.4.1.3 with RFC 7627; IG D.Q"),
+                row(
+                    Version::Tls12,
+                    "SP 800-52r2 §3.1; EMS: SP 800-52r2 §3.4.1.3 with RFC 7627; IG D.Q",
+                ),
             ],
             // By measured cost where the policy is indifferent: SHA-256 has hardware help,
             // SHA-384 has none.
@@ -123,6 +126,48 @@ impl Profile {
         self
     }
 
+    /// The same profile with these suites alone, in its own order; a version that keeps none
+    /// goes too.
+    ///
+    /// # Errors
+    ///
+    /// [`NothingLeft`] when the profile names none of them.
+    pub fn narrow_suites(mut self, suites: &[Suite]) -> Result<Self, NothingLeft> {
+        self.suites.retain(|row| suites.contains(&row.value));
+        let left = &self.suites;
+        self.versions
+            .retain(|row| left.iter().any(|suite| suite.value.version() == row.value));
+        if self.suites.is_empty() {
+            return Err(NothingLeft { profile: self.name });
+        }
+        Ok(self)
+    }
+
+    /// The same profile with these groups alone, in its own order.
+    ///
+    /// # Errors
+    ///
+    /// [`NothingLeft`] when the profile names none of them.
+    pub fn narrow_groups(mut self, groups: &[Group]) -> Result<Self, NothingLeft> {
+        self.groups.retain(|row| groups.contains(&row.value));
+        if self.groups.is_empty() {
+            return Err(NothingLeft { profile: self.name });
+        }
+        Ok(self)
+    }
+
+    /// The same profile with one of its versions alone; `None` when it does not name that one.
+    #[must_use]
+    pub fn narrowed_to(self, version: Version) -> Option<Self> {
+        let versions = keep(self.versions, |named| named == version);
+        let suites = keep(self.suites, |suite| suite.version() == version);
+        (!versions.is_empty()).then_some(Self {
+            versions,
+            suites,
+            ..self
+        })
+    }
+
     /// The stable name, one of [`NAMES`](Self::NAMES).
     pub fn name(&self) -> &'static str {
         self.name
@@ -183,13 +228,21 @@ impl std::str::FromStr for Profile {
 
     fn from_str(name: &str) -> Result<Self, UnknownProfile> {
         match name {
-            "sp800-52r2" => Ok(Self::sp800_52r2()),
+            "sp800_52r2" => Ok(Self::sp800_52r2()),
             "tls13" => Ok(Self::tls13()),
             _ => Err(UnknownProfile {
                 name: name.to_owned(),
             }),
         }
     }
+}
+
+/// A narrowing that would leave a profile without suites or groups.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("profile {profile} names none of these: choose among its own suites and groups")]
+pub struct NothingLeft {
+    /// The profile's name.
+    pub profile: &'static str,
 }
 
 /// A profile name that nothing is known by.
@@ -259,6 +312,40 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn narrowing_keeps_a_part_and_never_nothing() {
+        let one = Profile::sp800_52r2()
+            .narrow_suites(&[Suite::EcdheRsaAes128GcmSha256])
+            .unwrap();
+        assert_eq!(one.versions().len(), 1);
+        assert_eq!(one.versions()[0].value, Version::Tls12);
+        assert!(
+            Profile::tls13()
+                .narrow_suites(&[Suite::EcdheRsaAes128GcmSha256])
+                .is_err()
+        );
+        assert!(Profile::tls13().narrow_groups(&[]).is_err());
+    }
+
+    #[test]
+    fn narrowing_keeps_one_version_and_adds_nothing() {
+        for profile in all() {
+            for version in Version::ALL {
+                let named = profile.versions().iter().any(|row| row.value == version);
+                let Some(narrow) = profile.clone().narrowed_to(version) else {
+                    assert!(!named, "{} {version}", profile.name());
+                    continue;
+                };
+                assert!(named && !narrow.suites().is_empty());
+                for row in narrow.suites() {
+                    assert_eq!(row.value.version(), version);
+                    assert!(profile.suites().contains(row));
+                }
+            }
+        }
+        assert_eq!(Profile::tls13().narrowed_to(Version::Tls12), None);
     }
 
     #[test]
