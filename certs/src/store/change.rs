@@ -10,34 +10,69 @@ use super::EntryPath;
 /// Who may read an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Secrecy {
-    /// Certificates, lists, configuration: mode 0644.
+    /// Certificates, revocation lists, public keys: mode 0644.
     Public,
-    /// Private keys and tokens: mode 0600.
+    /// Private keys, tokens, kubeconfigs: mode 0600.
     Secret,
 }
 
+impl Secrecy {
+    /// The mode of a new file; what the umask takes away stays away.
+    pub(super) fn mode(self) -> u32 {
+        match self {
+            Self::Public => 0o644,
+            Self::Secret => 0o600,
+        }
+    }
+}
+
+/// A set of entries to write and to remove, made as one by [`Store::apply`](super::Store::apply).
+///
+/// ```
+/// use fips_certs::store::{Change, EntryPath, Secrecy};
+///
+/// let change = Change::new("renew the kubelet's certificate")
+///     .put(EntryPath::new("kubelet.crt")?, Secrecy::Public, b"certificate".to_vec())
+///     .remove(EntryPath::new("kubelet-old.crt")?);
+/// assert_eq!(change.entries().count(), 2);
+/// # Ok::<(), fips_certs::Error>(())
+/// ```
+///
+/// # Security
+///
+/// Content is wiped from memory when the change is dropped, and `Debug` shows none of it.
+pub struct Change {
+    reason: String,
+    entries: BTreeMap<EntryPath, Action>,
+}
+
 /// What becomes of one entry.
-pub(crate) enum Action {
-    Put(Secrecy, Zeroizing<Vec<u8>>),
+pub enum Action {
+    /// It is written, or written over.
+    Put {
+        /// Its new content.
+        content: Zeroizing<Vec<u8>>,
+        /// Who may read it.
+        secrecy: Secrecy,
+    },
+    /// It is removed; that it is not there is no error.
     Remove,
 }
 
-/// A set of entries to write and to remove, made as one.
-pub struct Change {
-    reason: String,
-    actions: BTreeMap<EntryPath, Action>,
-}
-
 impl Change {
-    /// An empty change. `reason` goes into the journal and is shown by the recovery.
+    /// A change of nothing yet. `reason` is kept in the journal while the change is made and
+    /// shown by the recovery: say what is done, never a secret.
     pub fn new(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
-            actions: BTreeMap::new(),
+            entries: BTreeMap::new(),
         }
     }
 
-    /// Writes `content` at `path`; replaces what the change said about `path` before.
+    /// Writes `content` at `path`. The last word on a path counts.
+    ///
+    /// A path that ends in `.key` is always secret: [`DirStore`](super::DirStore) refuses it as
+    /// [`Secrecy::Public`].
     #[must_use]
     pub fn put(
         mut self,
@@ -45,21 +80,21 @@ impl Change {
         secrecy: Secrecy,
         content: impl Into<Zeroizing<Vec<u8>>>,
     ) -> Self {
-        self.actions
-            .insert(path, Action::Put(secrecy, content.into()));
+        let content = content.into();
+        self.entries.insert(path, Action::Put { content, secrecy });
         self
     }
 
-    /// Removes the entry at `path`, if there is one.
+    /// Removes the entry at `path`, if it is there. The last word on a path counts.
     #[must_use]
     pub fn remove(mut self, path: EntryPath) -> Self {
-        self.actions.insert(path, Action::Remove);
+        self.entries.insert(path, Action::Remove);
         self
     }
 
     /// Whether nothing is to change.
     pub fn is_empty(&self) -> bool {
-        self.actions.is_empty()
+        self.entries.is_empty()
     }
 
     /// Why the change is made.
@@ -67,8 +102,9 @@ impl Change {
         &self.reason
     }
 
-    pub(crate) fn actions(&self) -> impl Iterator<Item = (&EntryPath, &Action)> {
-        self.actions.iter()
+    /// Each entry and what becomes of it, in the order of the paths.
+    pub fn entries(&self) -> impl Iterator<Item = (&EntryPath, &Action)> {
+        self.entries.iter()
     }
 }
 
@@ -76,6 +112,20 @@ impl fmt::Debug for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Change")
             .field("reason", &self.reason)
-            .finish_non_exhaustive()
+            .field("entries", &self.entries)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Not even the length: it tells the kind of a key.
+            Self::Put { secrecy, .. } => f
+                .debug_struct("Put")
+                .field("secrecy", secrecy)
+                .finish_non_exhaustive(),
+            Self::Remove => f.write_str("Remove"),
+        }
     }
 }

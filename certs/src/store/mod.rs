@@ -1,12 +1,22 @@
 //! Where a PKI lives: named entries that change together or not at all.
 
 mod change;
+mod commit;
 mod dir;
+mod disk;
+mod folder;
+mod journal;
+mod lock;
 mod path;
+mod recovery;
+mod secrets;
+#[cfg(test)]
+mod tests;
 
-pub use change::{Change, Secrecy};
-pub use dir::{DirStore, Recovery};
+pub use change::{Action, Change, Secrecy};
+pub use dir::DirStore;
 pub use path::EntryPath;
+pub use recovery::Recovery;
 
 use zeroize::Zeroizing;
 
@@ -18,23 +28,26 @@ pub trait Store {
     ///
     /// # Errors
     ///
-    /// An I/O failure, with the place; an entry with a looser mode than its secrecy allows.
+    /// An I/O failure, with the place; an entry that is not a plain file, is too large, or has
+    /// a looser mode than its secrecy allows.
     fn read(&self, path: &EntryPath) -> Result<Option<Zeroizing<Vec<u8>>>, Error>;
 
     /// Every entry, in the order of their paths.
     ///
     /// # Errors
     ///
-    /// An I/O failure, with the place.
+    /// An I/O failure, with the place; something in the store that cannot be an entry.
     fn list(&self) -> Result<Vec<EntryPath>, Error>;
 
     /// Makes `change` as a whole. `verify` sees each new entry as it was read back from the
-    /// store, before anything old is touched; its error undoes everything.
+    /// store, before anything old is touched; its error undoes everything. An empty change
+    /// does nothing.
     ///
     /// # Errors
     ///
-    /// An I/O failure or `verify`'s answer. The old set is then still there, whole, unless the
-    /// failure came after the commit point: then the next opening finishes the change.
+    /// An I/O failure or `verify`'s answer: the old set is then still there, whole.
+    /// [`Error::Unfinished`] when the failure came after the commit point: the change is then
+    /// decided, and the next use or opening of the store finishes it.
     fn apply(&self, change: &Change, verify: Verify<'_>) -> Result<(), Error>;
 }
 
