@@ -163,6 +163,9 @@ pub enum Error {
     /// The store was opened for reading.
     #[error("the store was opened for reading only; open it for writing to change it")]
     ReadOnly,
+    /// The linked module may not even look at certificates.
+    #[error(transparent)]
+    Refused(Box<fips_core::Refusal>),
     /// The record of the PKI cannot be understood.
     #[error("the record {path} cannot be used: {why}; restore it from a backup")]
     Record {

@@ -11,7 +11,9 @@ mod names;
 mod pem;
 mod usages;
 
+pub mod catalogue;
 pub mod key;
+pub mod pki;
 pub mod store;
 
 pub use certificate::{Certificate, NotIssued};
@@ -19,4 +21,5 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use error::{Error, GateMismatch};
 pub use issue::{Authority, AuthorityParams, BACKDATE, LeafParams};
 pub use names::{Subject, SubjectAltName};
+pub use pki::Pki;
 pub use usages::Usages;

@@ -1,0 +1,175 @@
+//! What a catalogue is made from.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::key::KeyType;
+use crate::names::SubjectAltName;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Whose layout and names to follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Program {
+    /// k3s.
+    K3s,
+    /// RKE2.
+    Rke2,
+}
+
+impl Program {
+    /// As it stands in names: `k3s`, `rke2`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::K3s => "k3s",
+            Self::Rke2 => "rke2",
+        }
+    }
+}
+
+impl std::fmt::Display for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Program {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        match name {
+            "k3s" => Ok(Self::K3s),
+            "rke2" => Ok(Self::Rke2),
+            _ => Err(Error::Catalogue {
+                option: "program",
+                why: format!("{name:?} is neither rke2 nor k3s"),
+            }),
+        }
+    }
+}
+
+/// The options of a catalogue, as recorded in the PKI: unknown fields are an error.
+///
+/// ```
+/// use fips_certs::catalogue::{Catalogue, Options, Program};
+///
+/// let mut options = Options::new(Program::Rke2, "node-1");
+/// options.node_ips = vec!["192.0.2.10".parse()?];
+/// let catalogue = Catalogue::rke2(options)?;
+/// assert!(catalogue.leaf("serving-kube-apiserver").is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Options {
+    /// Whose layout and names to follow.
+    pub program: Program,
+    /// The node's name: a DNS name in lower case.
+    pub node_name: String,
+    /// The node's addresses.
+    pub node_ips: Vec<IpAddr>,
+    /// The address other nodes reach the API server at, when it is not one of the node's.
+    pub advertise_ip: Option<IpAddr>,
+    /// More names and addresses of the servers.
+    pub extra_names: Vec<SubjectAltName>,
+    /// The cluster's DNS domain.
+    pub cluster_domain: String,
+    /// The first addresses of the service networks: the API server's own service.
+    pub service_ips: Vec<IpAddr>,
+    /// The data directory as the programs see it: kubeconfigs name files below it.
+    pub data_dir: PathBuf,
+    /// The port of the API server in kubeconfigs.
+    pub api_port: u16,
+    /// How long authorities live, in whole seconds in the record.
+    #[serde(with = "seconds")]
+    pub authority_lifetime: Duration,
+    /// How long leaves live, in whole seconds in the record.
+    #[serde(with = "seconds")]
+    pub leaf_lifetime: Duration,
+    /// The kind of the authorities' keys.
+    pub authority_key: KeyType,
+    /// The kind of the leaves' keys.
+    pub leaf_key: KeyType,
+}
+
+impl Options {
+    /// The defaults of `program`: domain `cluster.local`, service address 10.43.0.1, its own
+    /// data directory and port, ten years for authorities, one for leaves, keys on P-256.
+    pub fn new(program: Program, node_name: impl Into<String>) -> Self {
+        let (data_dir, api_port) = match program {
+            Program::K3s => ("/var/lib/rancher/k3s", 6444),
+            Program::Rke2 => ("/var/lib/rancher/rke2", 6443),
+        };
+        Self {
+            program,
+            node_name: node_name.into(),
+            node_ips: Vec::new(),
+            advertise_ip: None,
+            extra_names: Vec::new(),
+            cluster_domain: "cluster.local".into(),
+            service_ips: vec![Ipv4Addr::new(10, 43, 0, 1).into()],
+            data_dir: data_dir.into(),
+            api_port,
+            authority_lifetime: DAY * 3650,
+            leaf_lifetime: DAY * 365,
+            authority_key: KeyType::default(),
+            leaf_key: KeyType::default(),
+        }
+    }
+
+    pub(super) fn judge(&self) -> Result<(), Error> {
+        let refuse = |option, why: &str| {
+            Err(Error::Catalogue {
+                option,
+                why: why.to_owned(),
+            })
+        };
+        for (option, name) in [
+            ("node_name", &self.node_name),
+            ("cluster_domain", &self.cluster_domain),
+        ] {
+            let lower = !name.contains(|c: char| c.is_ascii_uppercase() || c == '*');
+            if !lower || SubjectAltName::dns(name.as_str()).is_err() {
+                return refuse(option, &format!("{name:?} is no DNS name in lower case"));
+            }
+        }
+        for (option, lifetime) in [
+            ("authority_lifetime", self.authority_lifetime),
+            ("leaf_lifetime", self.leaf_lifetime),
+        ] {
+            if lifetime < Duration::from_secs(60) || lifetime > DAY * 36_500 {
+                return refuse(option, "it is not between a minute and a hundred years");
+            }
+        }
+        if self.leaf_lifetime > self.authority_lifetime {
+            return refuse("leaf_lifetime", "leaves cannot outlive their authority");
+        }
+        if self.service_ips.is_empty() {
+            return refuse("service_ips", "the API server's service needs an address");
+        }
+        if !self.data_dir.is_absolute() || self.data_dir.to_str().is_none() {
+            return refuse("data_dir", "it is not an absolute path in UTF-8");
+        }
+        Ok(())
+    }
+}
+
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(value.as_secs())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_secs)
+    }
+}

@@ -1,0 +1,299 @@
+//! The tables of RKE2 and k3s, and how a row becomes an entry.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::kubeconfig::Kubeconfig;
+use super::{AuthorityEntry, Catalogue, KubeconfigEntry, LeafEntry, Options};
+use crate::error::Error;
+use crate::names::{Subject, SubjectAltName};
+use crate::store::EntryPath;
+use crate::usages::Usages;
+
+/// Name (also the path below `tls/`) and common name of each authority; `{program}` stands for
+/// `rke2` or `k3s`.
+const AUTHORITIES: &[(&str, &str)] = &[
+    ("client-ca", "{program}-client-ca"),
+    ("server-ca", "{program}-server-ca"),
+    ("request-header-ca", "{program}-request-header-ca"),
+    ("etcd/server-ca", "etcd-server-ca"),
+    ("etcd/peer-ca", "etcd-peer-ca"),
+];
+
+/// One leaf.
+struct Leaf {
+    /// Also the path below `tls/`.
+    name: &'static str,
+    common_name: &'static str,
+    organization: Option<&'static str>,
+    names: Names,
+    usages: Usages,
+    issuer: &'static str,
+}
+
+/// Which names a leaf holds for.
+enum Names {
+    /// Everything the API server is reached by.
+    ApiServer,
+    /// The node, and the loopback.
+    Node,
+    /// A client's leaf has none.
+    None,
+}
+
+const LEAVES: &[Leaf] = &[
+    client("client-admin", "system:admin", Some("system:masters")),
+    client(
+        "client-kube-apiserver",
+        "system:apiserver",
+        Some("system:masters"),
+    ),
+    Leaf {
+        name: "serving-kube-apiserver",
+        common_name: "kube-apiserver",
+        organization: None,
+        names: Names::ApiServer,
+        usages: Usages::Server,
+        issuer: "server-ca",
+    },
+    Leaf {
+        issuer: "request-header-ca",
+        ..client("client-auth-proxy", "system:auth-proxy", None)
+    },
+    Leaf {
+        issuer: "etcd/server-ca",
+        ..client("etcd/client", "etcd-client", None)
+    },
+    Leaf {
+        name: "etcd/server-client",
+        common_name: "etcd-server",
+        organization: None,
+        names: Names::Node,
+        usages: Usages::ServerAndClient,
+        issuer: "etcd/server-ca",
+    },
+    Leaf {
+        name: "etcd/peer-server-client",
+        common_name: "etcd-peer",
+        organization: None,
+        names: Names::Node,
+        usages: Usages::ServerAndClient,
+        issuer: "etcd/peer-ca",
+    },
+];
+
+/// Name below `cred/`, the authority of the server, and the leaf of the user.
+const KUBECONFIGS: &[(&str, &str, &str)] = &[("admin.kubeconfig", "server-ca", "client-admin")];
+
+const fn client(
+    name: &'static str,
+    common_name: &'static str,
+    organization: Option<&'static str>,
+) -> Leaf {
+    Leaf {
+        name,
+        common_name,
+        organization,
+        names: Names::None,
+        usages: Usages::Client,
+        issuer: "client-ca",
+    }
+}
+
+pub(super) fn catalogue(options: Options) -> Result<Catalogue, Error> {
+    options.judge()?;
+    let authorities = AUTHORITIES
+        .iter()
+        .map(|(name, common_name)| {
+            Ok(AuthorityEntry {
+                name: (*name).to_owned(),
+                common_name: common_name.replace("{program}", options.program.name()),
+                lifetime: options.authority_lifetime,
+                key_type: options.authority_key,
+                certificate: EntryPath::new(format!("tls/{name}.crt"))?,
+                key: EntryPath::new(format!("tls/{name}.key"))?,
+                nochain: EntryPath::new(format!("tls/{name}.nochain.crt"))?,
+            })
+        })
+        .collect::<Result<_, Error>>()?;
+    let leaves = LEAVES
+        .iter()
+        .map(|row| row.entry(&options))
+        .collect::<Result<_, Error>>()?;
+    let kubeconfigs = KUBECONFIGS
+        .iter()
+        .map(|row| kubeconfig(row, &options))
+        .collect::<Result<_, Error>>()?;
+    Ok(Catalogue {
+        options,
+        authorities,
+        leaves,
+        kubeconfigs,
+    })
+}
+
+impl Leaf {
+    fn entry(&self, options: &Options) -> Result<LeafEntry, Error> {
+        let subject = Subject::new(self.common_name)?;
+        Ok(LeafEntry {
+            name: self.name.to_owned(),
+            subject: match self.organization {
+                Some(organization) => subject.with_organization(organization)?,
+                None => subject,
+            },
+            names: self.names.resolve(options)?,
+            usages: self.usages,
+            issuer: self.issuer.to_owned(),
+            lifetime: options.leaf_lifetime,
+            key_type: options.leaf_key,
+            certificate: EntryPath::new(format!("tls/{}.crt", self.name))?,
+            key: EntryPath::new(format!("tls/{}.key", self.name))?,
+        })
+    }
+}
+
+impl Names {
+    fn resolve(&self, options: &Options) -> Result<Vec<SubjectAltName>, Error> {
+        let mut names = Vec::new();
+        match self {
+            Self::None => return Ok(names),
+            Self::ApiServer => {
+                for name in ["kubernetes", "kubernetes.default", "kubernetes.default.svc"] {
+                    names.push(SubjectAltName::dns(name)?);
+                }
+                names.push(SubjectAltName::dns(format!(
+                    "kubernetes.default.svc.{}",
+                    options.cluster_domain
+                ))?);
+                names.extend(options.service_ips.iter().copied().map(SubjectAltName::Ip));
+                names.extend(options.advertise_ip.map(SubjectAltName::Ip));
+            }
+            Self::Node => {}
+        }
+        names.push(SubjectAltName::dns("localhost")?);
+        names.push(SubjectAltName::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        names.push(SubjectAltName::Ip(IpAddr::V6(Ipv6Addr::LOCALHOST)));
+        names.push(SubjectAltName::dns(options.node_name.as_str())?);
+        names.extend(options.node_ips.iter().copied().map(SubjectAltName::Ip));
+        names.extend(options.extra_names.iter().cloned());
+        let mut seen = std::collections::BTreeSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        Ok(names)
+    }
+}
+
+fn kubeconfig(row: &(&str, &str, &str), options: &Options) -> Result<KubeconfigEntry, Error> {
+    let (name, authority, leaf) = row;
+    let file = |path: String| -> Result<String, Error> {
+        let file = options.data_dir.join("server/tls").join(path);
+        file.into_os_string()
+            .into_string()
+            .map_err(|_| Error::Catalogue {
+                option: "data_dir",
+                why: "it is not UTF-8".into(),
+            })
+    };
+    let content = Kubeconfig {
+        server: format!("https://127.0.0.1:{}", options.api_port),
+        authority: &file(format!("{authority}.crt"))?,
+        certificate: &file(format!("{leaf}.crt"))?,
+        key: &file(format!("{leaf}.key"))?,
+    }
+    .to_yaml()?;
+    Ok(KubeconfigEntry {
+        name: (*name).to_owned(),
+        path: EntryPath::new(format!("cred/{name}"))?,
+        content,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Program;
+
+    #[test]
+    fn every_row_has_an_issuer_and_a_place_of_its_own() {
+        for program in [Program::K3s, Program::Rke2] {
+            let catalogue = catalogue(Options::new(program, "node-1")).unwrap();
+            for leaf in &catalogue.leaves {
+                assert!(catalogue.authority(&leaf.issuer).is_some(), "{}", leaf.name);
+                assert_eq!(
+                    leaf.usages.server(),
+                    !leaf.names.is_empty(),
+                    "{}",
+                    leaf.name
+                );
+            }
+            let mut paths: Vec<_> = catalogue.paths().collect();
+            let all = paths.len();
+            paths.sort();
+            paths.dedup();
+            assert_eq!(paths.len(), all);
+        }
+    }
+
+    #[test]
+    fn the_kubeconfig_has_the_form_the_real_programs_write() {
+        let catalogue = catalogue(Options::new(Program::Rke2, "node-1")).unwrap();
+        assert_eq!(
+            catalogue.kubeconfigs[0].content,
+            "apiVersion: v1
+clusters:
+- cluster:
+    server: https://127.0.0.1:6443
+    certificate-authority: /var/lib/rancher/rke2/server/tls/server-ca.crt
+  name: local
+contexts:
+- context:
+    cluster: local
+    namespace: default
+    user: user
+  name: Default
+current-context: Default
+kind: Config
+preferences: {}
+users:
+- name: user
+  user:
+    client-certificate: /var/lib/rancher/rke2/server/tls/client-admin.crt
+    client-key: /var/lib/rancher/rke2/server/tls/client-admin.key
+"
+        );
+    }
+
+    #[test]
+    fn senseless_options_are_refused() {
+        let good = Options::new(Program::Rke2, "node-1");
+        let mut cases = Vec::new();
+        for name in ["", "Node", "a b", "*.a", "10.0.0.1"] {
+            cases.push(Options {
+                node_name: name.into(),
+                ..good.clone()
+            });
+        }
+        cases.push(Options {
+            cluster_domain: "x..y".into(),
+            ..good.clone()
+        });
+        cases.push(Options {
+            service_ips: Vec::new(),
+            ..good.clone()
+        });
+        cases.push(Options {
+            data_dir: "relative".into(),
+            ..good.clone()
+        });
+        cases.push(Options {
+            leaf_lifetime: good.authority_lifetime * 2,
+            ..good.clone()
+        });
+        cases.push(Options {
+            leaf_lifetime: std::time::Duration::ZERO,
+            ..good.clone()
+        });
+        for options in cases {
+            assert!(catalogue(options.clone()).is_err(), "{options:?}");
+        }
+        assert!(catalogue(good).is_ok());
+    }
+}

@@ -1,0 +1,118 @@
+//! What differs between a certificate and its row of the catalogue.
+
+use std::collections::BTreeSet;
+
+use fips_core::Diagnostic;
+
+use crate::catalogue::LeafEntry;
+use crate::certificate::{Certificate, FoundName};
+use crate::names::SubjectAltName;
+
+/// Each way in which an authority's certificate cannot do its work.
+pub(super) fn of_authority(certificate: &Certificate) -> Vec<String> {
+    let facts = certificate.facts();
+    let mut found = Vec::new();
+    if !facts.is_authority {
+        found.push("it is no CA by its basic constraints".to_owned());
+    }
+    if facts.key_usages.is_some_and(|bits| !bits.key_cert_sign) {
+        found.push("its key usage lacks keyCertSign".to_owned());
+    }
+    if facts.subject_key_id.is_none() {
+        found.push("it has no subject key identifier".to_owned());
+    }
+    found.extend(weak_key(certificate));
+    found
+}
+
+/// Each difference between `certificate` and what `entry` asks for.
+pub(super) fn of_leaf(
+    certificate: &Certificate,
+    entry: &LeafEntry,
+    issuer: Option<&Certificate>,
+    diagnostic: &Diagnostic,
+) -> Vec<String> {
+    let facts = certificate.facts();
+    let mut found = Vec::new();
+    if facts.common_names != [entry.subject.common_name()] {
+        found.push(format!(
+            "common name is {:?}, the catalogue asks for {:?}",
+            facts.common_names.join(", "),
+            entry.subject.common_name()
+        ));
+    }
+    let organizations: Vec<&str> = facts.organizations.iter().map(String::as_str).collect();
+    if organizations != entry.subject.organization().as_slice() {
+        found.push(format!(
+            "organization is {:?}, the catalogue asks for {:?}",
+            organizations.join(", "),
+            entry.subject.organization().unwrap_or_default()
+        ));
+    }
+    found.extend(names(&facts.names, &entry.names));
+    let usages: BTreeSet<&str> = facts.extended_usages.iter().map(String::as_str).collect();
+    let wanted: BTreeSet<&str> = entry.usages.names().iter().copied().collect();
+    if usages != wanted {
+        found.push(format!(
+            "usages are {}, the catalogue asks for {}",
+            list(&usages),
+            list(&wanted)
+        ));
+    }
+    if facts.is_authority {
+        found.push("it is a CA by its basic constraints, a leaf was asked for".to_owned());
+    }
+    if facts.key_usages.is_some_and(|bits| !bits.digital_signature) {
+        found.push("its key usage lacks digitalSignature".to_owned());
+    }
+    found.extend(weak_key(certificate));
+    match issuer {
+        None => found.push(format!("its CA {} cannot be read", entry.issuer)),
+        Some(issuer) => {
+            if facts.authority_key_id.is_none() && issuer.subject_key_id().is_some() {
+                found.push("it has no authority key identifier".to_owned());
+            }
+            if let Err(why) = certificate.verify_issued_by(diagnostic, issuer) {
+                found.push(why.to_string());
+            }
+            if certificate.not_after() > issuer.not_after() {
+                found.push("it ends after its CA".to_owned());
+            }
+        }
+    }
+    found
+}
+
+fn weak_key(certificate: &Certificate) -> Option<String> {
+    let facts = certificate.facts();
+    (!facts.key_allowed).then(|| {
+        format!(
+            "its key is {}, the policy takes ECDSA on P-256, P-384, P-521 and RSA from 2048 bits",
+            facts.key_name
+        )
+    })
+}
+
+fn names(found: &[FoundName], wanted: &[SubjectAltName]) -> Option<String> {
+    let found: BTreeSet<FoundName> = found.iter().cloned().collect();
+    let wanted: BTreeSet<FoundName> = wanted.iter().cloned().map(FoundName::Known).collect();
+    let missing = list(wanted.difference(&found));
+    let extra = list(found.difference(&wanted));
+    match (missing.as_str(), extra.as_str()) {
+        ("none", "none") => None,
+        (_, "none") => Some(format!("alternative names lack {missing}")),
+        ("none", _) => Some(format!("alternative names nobody asked for: {extra}")),
+        _ => Some(format!(
+            "alternative names lack {missing}, and hold unasked {extra}"
+        )),
+    }
+}
+
+fn list(items: impl IntoIterator<Item = impl ToString>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    if items.is_empty() {
+        "none".into()
+    } else {
+        items.join(", ")
+    }
+}

@@ -1,0 +1,137 @@
+//! Making a PKI.
+
+use std::collections::BTreeMap;
+
+use fips_core::{Boundary, Diagnostic, Opening};
+use time::OffsetDateTime;
+
+use super::Pki;
+use super::read_back::Staged;
+use super::record::{self, Made, Record};
+use super::report::{Issued, Report};
+use crate::catalogue::Catalogue;
+use crate::clock::{Clock, FixedClock};
+use crate::error::Error;
+use crate::issue::{Authority, AuthorityParams, LeafParams};
+use crate::key;
+use crate::names::Subject;
+use crate::store::{Secrecy, Store};
+
+/// Room below each authority for one more: the cross-signed successor of a rotation.
+const PATH_LENGTH: u8 = 1;
+
+impl<'s> Pki<'s> {
+    /// Makes everything `catalogue` asks for, as one change, and opens it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exists`] when the store holds any of it already; [`Error::ReadBack`] when what
+    /// was written does not hold, and nothing was changed; failures of the module, the encoder
+    /// and the store.
+    pub fn init(
+        boundary: &Boundary,
+        store: &'s dyn Store,
+        catalogue: Catalogue,
+        clock: &dyn Clock,
+    ) -> Result<(Self, Report), Error> {
+        let record_path = record::path()?;
+        let there: std::collections::BTreeSet<_> = store.list()?.into_iter().collect();
+        if let Some(path) = std::iter::once(&record_path)
+            .chain(catalogue.paths())
+            .find(|path| there.contains(*path))
+        {
+            return Err(Error::Exists { path: path.clone() });
+        }
+
+        // One moment for the whole PKI.
+        let now = clock.now();
+        let moment = FixedClock::new(now);
+        let mut staged = Staged::new("make a PKI");
+        let mut issued = Vec::new();
+        let mut authorities = BTreeMap::new();
+        for entry in &catalogue.authorities {
+            let subject = Subject::new(format!("{}@{}", entry.common_name, now.unix_timestamp()))?;
+            let authority = AuthorityParams::new(subject, entry.lifetime)
+                .with_path_length(PATH_LENGTH)
+                .self_signed(key::generate(boundary, entry.key_type)?, &moment)?;
+            let certificate = authority.certificate();
+            issued.push(Issued::new(&entry.name, &entry.certificate, certificate));
+            staged = staged
+                .authority(&entry.certificate, certificate)
+                .authority(&entry.nochain, certificate)
+                .key(&entry.key, authority.key())?;
+            authorities.insert(entry.name.as_str(), authority);
+        }
+        for entry in &catalogue.leaves {
+            let issuer: &Authority =
+                authorities
+                    .get(entry.issuer.as_str())
+                    .ok_or_else(|| Error::UnknownEntry {
+                        name: entry.issuer.clone(),
+                        known: authorities.keys().copied().collect::<Vec<_>>().join(", "),
+                    })?;
+            let key = key::generate(boundary, entry.key_type)?;
+            let leaf = LeafParams::new(entry.subject.clone(), entry.usages, entry.lifetime)
+                .with_names(entry.names.iter().cloned())
+                .signed_by(&key, issuer, &moment)?;
+            issued.push(Issued::new(&entry.name, &entry.certificate, &leaf));
+            let issuer = issuer.certificate();
+            staged = staged
+                .leaf(
+                    &entry.certificate,
+                    &leaf,
+                    std::slice::from_ref(issuer),
+                    issuer,
+                    entry.usages,
+                )
+                .key(&entry.key, &key)?;
+        }
+        for entry in &catalogue.kubeconfigs {
+            let content = entry.content.clone().into_bytes();
+            staged = staged.bytes(&entry.path, Secrecy::Secret, content);
+        }
+        let record = Record::new(boundary, Made::Here, catalogue.options.clone(), now);
+        staged = staged.bytes(&record_path, Secrecy::Public, record.to_json()?);
+
+        let report = apply(boundary, store, &staged, issued, now)?;
+        let pki = Self {
+            store,
+            catalogue,
+            record: Some(record),
+        };
+        Ok((pki, report))
+    }
+}
+
+/// Makes the change, each entry judged as it was read back.
+pub(super) fn apply(
+    boundary: &Boundary,
+    store: &dyn Store,
+    staged: &Staged,
+    issued: Vec<Issued>,
+    now: OffsetDateTime,
+) -> Result<Report, Error> {
+    // The gate is open, so the module is one that may look, too.
+    let diagnostic = Diagnostic::new().map_err(|refusal| Error::Refused(Box::new(refusal)))?;
+    store.apply(staged.change(), &|path, content| {
+        staged.verify(boundary, &diagnostic, now, path, content)
+    })?;
+    for entry in &issued {
+        tracing::info!(
+            name = entry.name,
+            file = entry.file,
+            subject = entry.subject,
+            serial = entry.serial,
+            old_serial = entry.old_serial,
+            expires = %entry.expires,
+            "certificate issued"
+        );
+    }
+    let status = boundary.status();
+    Ok(Report {
+        issued,
+        written: staged.paths().map(ToString::to_string).collect(),
+        evaluation: status.opening() == Opening::Evaluation,
+        statement: status.statement().to_string(),
+    })
+}

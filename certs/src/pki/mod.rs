@@ -1,0 +1,87 @@
+//! The engine: makes, checks and renews a PKI by its catalogue.
+
+mod check;
+mod drift;
+mod files;
+mod init;
+mod plan;
+mod read_back;
+mod record;
+mod renew;
+mod report;
+mod row;
+
+use crate::catalogue::Catalogue;
+use crate::error::Error;
+use crate::store::Store;
+
+pub use check::Thresholds;
+pub use plan::{Blocked, Plan, Renewal, RenewalPolicy};
+pub use record::{Made, Record, WaiverRecord};
+pub use report::{Issued, Report};
+pub use row::{Kind, Row, Status};
+
+/// A PKI in a store.
+#[derive(Clone)]
+pub struct Pki<'s> {
+    store: &'s dyn Store,
+    catalogue: Catalogue,
+    record: Option<Record>,
+}
+
+impl<'s> Pki<'s> {
+    /// The PKI this crate made in `store`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoPki`] when there is none; [`Error::Record`] when its record cannot be
+    /// understood; failures of the store.
+    pub fn open(store: &'s dyn Store) -> Result<Self, Error> {
+        let record = Record::read(store)?.ok_or(Error::NoPki {
+            path: record::path()?,
+        })?;
+        Ok(Self {
+            store,
+            catalogue: Catalogue::rke2(record.options.clone())?,
+            record: Some(record),
+        })
+    }
+
+    /// A PKI another program made, judged by `catalogue`. Its first renewal leaves a record,
+    /// after which [`open`](Self::open) finds it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exists`] when the store holds a record already: use [`open`](Self::open).
+    pub fn adopt(store: &'s dyn Store, catalogue: Catalogue) -> Result<Self, Error> {
+        if Record::read(store)?.is_some() {
+            return Err(Error::Exists {
+                path: record::path()?,
+            });
+        }
+        Ok(Self {
+            store,
+            catalogue,
+            record: None,
+        })
+    }
+
+    /// What it is judged by.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// How and when it was made; `None` for one that another program made.
+    pub fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
+    }
+}
+
+impl std::fmt::Debug for Pki<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pki")
+            .field("catalogue", &self.catalogue)
+            .field("record", &self.record)
+            .finish_non_exhaustive()
+    }
+}

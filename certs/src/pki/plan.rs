@@ -1,0 +1,223 @@
+//! What a renewal would do, and why.
+
+use std::time::Duration;
+
+use fips_core::Diagnostic;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::Pki;
+use super::check::Thresholds;
+use super::row::{Kind, Row, Status};
+use crate::error::Error;
+
+/// When a leaf is renewed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RenewalPolicy {
+    /// It is due with less than this left: 90 days.
+    pub remaining: Duration,
+    /// Or with less than this part of its life left, whichever is shorter: a third.
+    pub fraction: f64,
+    /// Whether to renew what is not due, too.
+    pub force: bool,
+    /// The leaves to look at, by their names in the catalogue; all when empty.
+    pub names: Vec<String>,
+    /// Whether to keep the keys: then only the certificate is new.
+    pub keep_keys: bool,
+}
+
+impl Default for RenewalPolicy {
+    fn default() -> Self {
+        Self {
+            remaining: Duration::from_secs(90 * 86_400),
+            fraction: 1.0 / 3.0,
+            force: false,
+            names: Vec::new(),
+            keep_keys: false,
+        }
+    }
+}
+
+impl RenewalPolicy {
+    /// RKE2's rule: 90 days left, whatever the life.
+    pub fn rke2() -> Self {
+        Self {
+            fraction: 1.0,
+            ..Self::default()
+        }
+    }
+
+    /// The time left below which a certificate of that life is due.
+    fn threshold(&self, life: time::Duration) -> time::Duration {
+        time::Duration::try_from(self.remaining)
+            .unwrap_or(time::Duration::MAX)
+            .min(life * self.fraction.clamp(0.0, 1.0))
+    }
+}
+
+/// What would be done. Only [`Pki::renewals`] makes one.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Plan {
+    /// The entries to renew.
+    pub renewals: Vec<Renewal>,
+    /// The entries that should be renewed and cannot.
+    pub blocked: Vec<Blocked>,
+    /// The authorities that are not well; their rotation is another matter than a renewal.
+    pub authorities: Vec<Row>,
+    /// Whether keys are kept.
+    pub keep_keys: bool,
+}
+
+/// One entry to renew.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Renewal {
+    /// Its name in the catalogue.
+    pub name: String,
+    /// Its file.
+    pub file: String,
+    /// A leaf or a kubeconfig.
+    pub kind: Kind,
+    /// Why.
+    pub reasons: Vec<String>,
+    /// The serial number of what is there.
+    pub serial: Option<String>,
+    /// When that ends.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub expires: Option<OffsetDateTime>,
+}
+
+/// One entry that cannot be renewed.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Blocked {
+    /// Its name in the catalogue.
+    pub name: String,
+    /// Why it should be renewed.
+    pub reasons: Vec<String>,
+    /// The authority that cannot sign it.
+    pub issuer: String,
+    /// What is wrong with that.
+    pub why: String,
+}
+
+impl Plan {
+    /// Whether there is nothing to renew.
+    pub fn is_empty(&self) -> bool {
+        self.renewals.is_empty()
+    }
+}
+
+impl Pki<'_> {
+    /// What is due, without doing it: ends soon, has ended, not yet valid, drifted or torn.
+    ///
+    /// A leaf that already lives as long as its authority is not due by time: a new one would
+    /// not live longer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownEntry`]; the store cannot be listed.
+    pub fn renewals(
+        &self,
+        diagnostic: &Diagnostic,
+        now: OffsetDateTime,
+        policy: &RenewalPolicy,
+    ) -> Result<Plan, Error> {
+        let known = || {
+            let leaves = self.catalogue.leaves.iter().map(|entry| &entry.name);
+            leaves.chain(self.catalogue.kubeconfigs.iter().map(|entry| &entry.name))
+        };
+        if let Some(name) = policy
+            .names
+            .iter()
+            .find(|name| !known().any(|n| n == *name))
+        {
+            return Err(Error::UnknownEntry {
+                name: name.clone(),
+                known: known().map(String::as_str).collect::<Vec<_>>().join(", "),
+            });
+        }
+        let rows = self.check(diagnostic, now, Thresholds::default())?;
+        let authority = |name: &str| {
+            rows.iter()
+                .find(|row| row.kind == Kind::Authority && row.entry.as_deref() == Some(name))
+        };
+        let mut plan = Plan {
+            renewals: Vec::new(),
+            blocked: Vec::new(),
+            authorities: rows
+                .iter()
+                .filter(|row| row.kind == Kind::Authority && row.status != Status::Ok)
+                .cloned()
+                .collect(),
+            keep_keys: policy.keep_keys,
+        };
+        for row in &rows {
+            let Some(name) = row.entry.as_ref() else {
+                continue;
+            };
+            if !policy.names.is_empty() && !policy.names.contains(name) {
+                continue;
+            }
+            let issuer = match row.kind {
+                Kind::Leaf => {
+                    let entry = self.catalogue.leaf(name);
+                    entry.and_then(|entry| authority(&entry.issuer))
+                }
+                Kind::Kubeconfig => None,
+                Kind::Authority | Kind::Other => continue,
+            };
+            let reasons = reasons(row, issuer, policy);
+            if reasons.is_empty() {
+                continue;
+            }
+            match issuer.filter(|row| row.status > Status::Warning) {
+                Some(issuer) => plan.blocked.push(Blocked {
+                    name: name.clone(),
+                    reasons,
+                    issuer: issuer.entry.clone().unwrap_or_default(),
+                    why: format!("{}: {}", issuer.status, issuer.reasons.join("; ")),
+                }),
+                None => plan.renewals.push(Renewal {
+                    name: name.clone(),
+                    file: row.file.clone(),
+                    kind: row.kind,
+                    reasons,
+                    serial: row.serial.clone(),
+                    expires: row.expires,
+                }),
+            }
+        }
+        Ok(plan)
+    }
+}
+
+/// Why a leaf or kubeconfig is to be renewed; nothing when it is not.
+fn reasons(row: &Row, issuer: Option<&Row>, policy: &RenewalPolicy) -> Vec<String> {
+    let mut reasons = match row.status {
+        Status::Ok | Status::Warning => Vec::new(),
+        Status::Drifted | Status::NotYetValid | Status::Expired | Status::Torn => {
+            row.reasons.clone()
+        }
+    };
+    if let (Some(begins), Some(ends), Some(left)) =
+        (row.not_before, row.expires, row.residual_seconds)
+        && reasons.is_empty()
+    {
+        let threshold = policy.threshold(ends - begins);
+        let clamped = issuer.and_then(|issuer| issuer.expires) == row.expires;
+        if time::Duration::seconds(left) < threshold && !clamped {
+            reasons.push(format!(
+                "{} left, it is renewed below {} days",
+                row.residual.as_deref().unwrap_or_default(),
+                threshold.whole_days()
+            ));
+        }
+    }
+    if reasons.is_empty() && policy.force {
+        reasons.push("forced".into());
+    }
+    reasons
+}

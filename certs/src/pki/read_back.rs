@@ -1,0 +1,178 @@
+//! What is written is judged again from what the store reads back, before anything old goes.
+
+use std::collections::BTreeMap;
+
+use fips_core::{Boundary, Diagnostic, verification};
+use rustls_pki_types::{CertificateDer, UnixTime};
+use time::OffsetDateTime;
+use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+
+use crate::certificate::Certificate;
+use crate::error::Error;
+use crate::key;
+use crate::store::{Change, EntryPath, Secrecy};
+use crate::usages::Usages;
+
+/// What an entry must turn out to be.
+enum Expected {
+    /// A root or its bundle, with this certificate first.
+    Authority(Box<Certificate>),
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// The key of this public half.
+    Key(Vec<u8>),
+    /// This leaf, below this authority, good for these usages.
+    Leaf {
+        leaf: Box<Certificate>,
+        issuer: Box<Certificate>,
+        usages: Usages,
+    },
+}
+
+/// A change in the making, and what each entry of it must turn out to be.
+pub(super) struct Staged {
+    change: Change,
+    expected: BTreeMap<EntryPath, Expected>,
+}
+
+impl Staged {
+    pub(super) fn new(reason: impl Into<String>) -> Self {
+        Self {
+            change: Change::new(reason),
+            expected: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn authority(self, path: &EntryPath, certificate: &Certificate) -> Self {
+        let content = certificate.to_pem().into_bytes();
+        let expected = Expected::Authority(Box::new(certificate.clone()));
+        self.put(path, Secrecy::Public, content, expected)
+    }
+
+    pub(super) fn bytes(self, path: &EntryPath, secrecy: Secrecy, content: Vec<u8>) -> Self {
+        let expected = Expected::Bytes(content.clone());
+        self.put(path, secrecy, content, expected)
+    }
+
+    pub(super) fn key(
+        self,
+        path: &EntryPath,
+        key: &fips_core::signing::PrivateKey,
+    ) -> Result<Self, Error> {
+        let mut pem = key::to_pem(key)?;
+        let content = zeroize::Zeroizing::new(std::mem::take(&mut *pem).into_bytes());
+        let expected = Expected::Key(key.public_key().to_vec());
+        Ok(self.put(path, Secrecy::Secret, content, expected))
+    }
+
+    /// The leaf, and `chain`, which begins with its issuer.
+    pub(super) fn leaf(
+        self,
+        path: &EntryPath,
+        leaf: &Certificate,
+        chain: &[Certificate],
+        issuer: &Certificate,
+        usages: Usages,
+    ) -> Self {
+        let mut content = leaf.to_pem();
+        content.extend(chain.iter().map(Certificate::to_pem));
+        let expected = Expected::Leaf {
+            leaf: Box::new(leaf.clone()),
+            issuer: Box::new(issuer.clone()),
+            usages,
+        };
+        self.put(path, Secrecy::Public, content.into_bytes(), expected)
+    }
+
+    fn put(
+        mut self,
+        path: &EntryPath,
+        secrecy: Secrecy,
+        content: impl Into<zeroize::Zeroizing<Vec<u8>>>,
+        expected: Expected,
+    ) -> Self {
+        self.change = self.change.put(path.clone(), secrecy, content);
+        self.expected.insert(path.clone(), expected);
+        self
+    }
+
+    pub(super) fn change(&self) -> &Change {
+        &self.change
+    }
+
+    pub(super) fn paths(&self) -> impl Iterator<Item = &EntryPath> {
+        self.expected.keys()
+    }
+
+    /// Judges one entry as it was read back.
+    pub(super) fn verify(
+        &self,
+        boundary: &Boundary,
+        diagnostic: &Diagnostic,
+        now: OffsetDateTime,
+        path: &EntryPath,
+        content: &[u8],
+    ) -> Result<(), Error> {
+        let held = match self.expected.get(path) {
+            None => Err("nobody asked for it".to_owned()),
+            Some(Expected::Bytes(bytes)) => (bytes == content)
+                .then_some(())
+                .ok_or("the bytes differ".into()),
+            Some(Expected::Key(public)) => key::from_pem(boundary, content)
+                .map_err(|error| error.to_string())
+                .and_then(|key| {
+                    (key.public_key() == public)
+                        .then_some(())
+                        .ok_or("the key is not that of the certificate".into())
+                }),
+            Some(Expected::Authority(expected)) => first(content, expected).and_then(|found| {
+                found
+                    .verify_issued_by(diagnostic, &found)
+                    .map_err(|why| why.to_string())
+            }),
+            Some(Expected::Leaf {
+                leaf,
+                issuer,
+                usages,
+            }) => first(content, leaf).and_then(|found| chain(&found, issuer, *usages, now)),
+        };
+        held.map_err(|why| Error::ReadBack {
+            path: path.clone(),
+            why,
+        })
+    }
+}
+
+/// The first certificate of a file, which must be the one expected.
+fn first(content: &[u8], expected: &Certificate) -> Result<Certificate, String> {
+    let found = Certificate::from_pem(content).map_err(|error| error.to_string())?;
+    match found.into_iter().next() {
+        Some(found) if found == *expected => Ok(found),
+        _ => Err("it is another certificate".into()),
+    }
+}
+
+/// The path as a TLS peer judges it (RFC 5280 §6), by webpki with the module's verification.
+fn chain(
+    leaf: &Certificate,
+    issuer: &Certificate,
+    usages: Usages,
+    now: OffsetDateTime,
+) -> Result<(), String> {
+    let wrong = |error: webpki::Error| format!("the chain does not verify: {error}");
+    let seconds = u64::try_from(now.unix_timestamp()).map_err(|_| "the clock is before 1970")?;
+    let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+    let anchor: &CertificateDer<'_> = issuer.der();
+    let anchors = [anchor_from_trusted_cert(anchor).map_err(wrong)?];
+    let end = EndEntityCert::try_from(leaf.der()).map_err(wrong)?;
+    for (wanted, usage) in [
+        (usages.server(), KeyUsage::server_auth()),
+        (usages.client(), KeyUsage::client_auth()),
+    ] {
+        if wanted {
+            end.verify_for_usage(verification::ALL, &anchors, &[], time, usage, None, None)
+                .map_err(wrong)?;
+        }
+    }
+    Ok(())
+}
