@@ -89,9 +89,14 @@ fn of_incompatible(reason: &PeerIncompatible) -> Explanation {
              module (SP 800-186, SP 800-56Ar3)",
             "enable secp256r1 at the peer",
         ),
+        PeerIncompatible::SignatureAlgorithmsExtensionRequired => new(
+            "the peer names no signature algorithms: it speaks TLS 1.1 or older, or takes SHA-1 \
+             alone (RFC 5246 §7.4.1.4.1)",
+            "TLS 1.3 and, where the profile names it, TLS 1.2 are offered (SP 800-52r2 §3.1)",
+            "enable TLS 1.3 at the peer",
+        ),
         PeerIncompatible::NoSignatureSchemesInCommon
-        | PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon
-        | PeerIncompatible::SignatureAlgorithmsExtensionRequired => new(
+        | PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon => new(
             "the peer takes no signature this side's key can make",
             "signatures use SHA-256, SHA-384 or SHA-512 (SP 800-131Ar2 §3)",
             "enable ECDSA or RSA with SHA-2 at the peer",

@@ -66,7 +66,9 @@ pub use error::{Error, IdentityFault, PemFault, TrustFault};
 pub use explain::Explanation;
 pub use identity::Identity;
 pub use peer::PeerIdentity;
-pub use policy::{Group, KeyRule, Profile, PublicKey, Row, Scheme, Suite, UnknownProfile, Version};
+pub use policy::{
+    Group, KeyRule, NothingLeft, Profile, PublicKey, Row, Scheme, Suite, UnknownProfile, Version,
+};
 pub use provider::provider;
 pub use server::{
     ServerBuilder, ServerConfig, ServerReady, WantsClientAuthentication, WantsIdentity,

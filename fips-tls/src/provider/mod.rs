@@ -62,6 +62,3 @@ pub fn provider(boundary: &Boundary, profile: &Profile) -> Arc<CryptoProvider> {
         key_provider: &signing::Keys,
     })
 }
-
-#[cfg(all(test, feature = "evaluation"))]
-mod tests;

@@ -1,0 +1,76 @@
+use crate::certificate::CertificateRefused;
+
+/// One way in which a configuration is not what its profile asks for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigFault {
+    /// Early data (0-RTT) is on.
+    #[error("early data (0-RTT) is on: it can be replayed (RFC 8446 §8); leave it off")]
+    EarlyData,
+    /// Certificate compression is on.
+    #[error("certificate compression is on: the profiles name none; leave its lists empty")]
+    CertificateCompression,
+    /// The clock was replaced.
+    #[error("the clock was replaced: give it to the builder with with_time_provider")]
+    Clock,
+    /// TLS 1.2 is on and extended master secret is not required.
+    #[error(
+        "extended master secret is not required (RFC 7627, SP 800-52r2 §3.4.1.3; IG D.Q): set \
+         require_ems"
+    )]
+    ExtendedMasterSecret,
+    /// A group the profile does not name.
+    #[error("group {0} is not of the profile: take the provider of this crate")]
+    Group(String),
+    /// Data may go out before the client is authenticated.
+    #[error("half-RTT data is on: it goes out before the client has shown who it is")]
+    HalfRtt,
+    /// The identity's key or chain.
+    #[error("identity: {0}")]
+    Identity(CertificateRefused),
+    /// Secrets go to a key log.
+    #[error("a key log is set: it writes session secrets out; leave it at none")]
+    KeyLog,
+    /// A part of the provider that does not call itself approved.
+    #[error("{part} does not come from the module: take the provider of this crate")]
+    NotFips {
+        /// Which part.
+        part: &'static str,
+    },
+    /// The certificates and keys come from somewhere else.
+    #[error("the certificate resolver was replaced: give the identity to the builder")]
+    Resolver,
+    /// A signature scheme the profile does not name.
+    #[error("signature scheme {0} is not of the profile: take the provider of this crate")]
+    Scheme(String),
+    /// Traffic secrets may be taken out.
+    #[error("secret extraction is on: traffic keys would leave the module; leave it off")]
+    SecretExtraction,
+    /// Server names are not sent.
+    #[error("server name indication is off (SP 800-52r2 §3.4.1.2): leave it on")]
+    ServerName,
+    /// Sessions are kept in memory, without a bound on their life.
+    #[error("a session store is set: sessions live in tickets alone, one hour at most")]
+    SessionStorage,
+    /// A suite the profile does not name.
+    #[error("suite {0} is not of the profile: take the provider of this crate")]
+    Suite(String),
+    /// Tickets are sealed by someone else.
+    #[error("the ticketer was replaced: tickets are sealed by the module, with keys of its DRBG")]
+    Ticketer,
+    /// Tickets live too long.
+    #[error("tickets live {seconds} seconds; one hour is the most")]
+    TicketLifetime {
+        /// The lifetime.
+        seconds: u32,
+    },
+    /// A trust anchor.
+    #[error("{0}")]
+    Trust(String),
+    /// The peer's chain is judged by someone else.
+    #[error("the verifier of the peer's chain was replaced: give the trust to the builder")]
+    Verifier,
+    /// A version the profile does not name.
+    #[error("version {0} is not of the profile: take the provider of this crate")]
+    Version(String),
+}
