@@ -1,0 +1,101 @@
+//! A server that takes authenticated clients alone and greets each by name.
+//!
+//! ```sh
+//! cargo run --example mtls_server -- server.crt server.key ca.crt 127.0.0.1:8443
+//! ```
+
+#![allow(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "an example prints"
+)]
+
+use std::env;
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use fips_boundary::core::Boundary;
+use fips_boundary::tls::{Explanation, Identity, Profile, ServerConfig, Session, Trust};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+/// The longest a handshake may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [chain, key, ca, address] = &arguments[..] else {
+        return Err("usage: mtls_server <chain.crt> <key> <ca.crt> <address:port>".into());
+    };
+
+    let boundary = enter()?;
+    let config = ServerConfig::builder(&boundary, Profile::sp800_52r2())
+        .with_identity(Identity::from_files(&boundary, chain, key)?)
+        .with_client_trust(Trust::from_file(ca)?)
+        .build()?;
+    let acceptor = TlsAcceptor::from(config.rustls());
+
+    let listener = TcpListener::bind(address).await?;
+    println!("listening on {}", listener.local_addr()?);
+    loop {
+        let (socket, from) = listener.accept().await?;
+        let acceptor = acceptor.clone();
+        tokio::spawn(async move {
+            if let Err(error) = serve(&acceptor, socket).await {
+                println!("{from}: {error}");
+            }
+        });
+    }
+}
+
+async fn serve(acceptor: &TlsAcceptor, socket: TcpStream) -> Result<(), Box<dyn Error>> {
+    let stream = timeout(PATIENCE, acceptor.accept(socket))
+        .await?
+        .map_err(|error| match Explanation::of_io(&error) {
+            Some(explanation) => explanation.to_string(),
+            None => error.to_string(),
+        })?;
+    // Also asks whether the certificate of a resumed session is still valid.
+    let session = Session::of(stream.get_ref().1)?;
+    let peer = session.peer.as_ref().ok_or("no client certificate")?;
+    let name = peer.common_name().unwrap_or("somebody without a name");
+    println!(
+        "{name}: {} {} resumed={}",
+        session.version, session.suite, session.resumed
+    );
+
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    stream.read_line(&mut line).await?;
+    stream
+        .write_all(format!("hello {name}, you said: {line}").as_bytes())
+        .await?;
+    stream.shutdown().await?;
+    Ok(())
+}
+
+#[cfg(not(feature = "evaluation"))]
+fn enter() -> Result<Boundary, Box<dyn Error>> {
+    Ok(Boundary::enter()?)
+}
+
+#[cfg(feature = "evaluation")]
+fn enter() -> Result<Boundary, Box<dyn Error>> {
+    let boundary = Boundary::enter_for_evaluation(fips_boundary::core::Requirements::strict())?;
+    println!("evaluation build: {}", boundary.status().statement());
+    Ok(boundary)
+}
