@@ -1,1 +1,57 @@
-fn main() {}
+//! `fipsctl`: the command line of fips-boundary. Parses, enters the boundary, calls the
+//! library, prints.
+
+mod boundary;
+mod cli;
+mod echo;
+mod exit;
+mod output;
+mod pki;
+mod session;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command};
+use exit::Failure;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, and are no failure.
+            let code = if error.use_stderr() {
+                exit::USAGE
+            } else {
+                exit::DONE
+            };
+            // A closed pipe while printing help is nothing to report.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    output::init_tracing(cli.verbose);
+    match run(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            output::print_failure(&failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<u8, Failure> {
+    match cli.command {
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "fipsctl", &mut script);
+            output::print(&String::from_utf8_lossy(&script))?;
+            Ok(exit::DONE)
+        }
+        Command::Connect(args) => echo::connect(args),
+        Command::Pki(command) => pki::run(command),
+        Command::Serve(args) => echo::serve(args),
+        Command::Status(args) => status::run(args),
+    }
+}

@@ -1,0 +1,254 @@
+//! The command line as data.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const AFTER: &str = "\
+Exit codes: 0 done, 1 findings, 2 usage, 3 refused by the boundary, 4 failed.
+NO_COLOR is honoured. Results go to stdout, everything else to stderr.";
+
+/// The boundary's status, a control plane's PKI, mutual TLS: through one FIPS module or not at all.
+#[derive(Debug, Parser)]
+#[command(name = "fipsctl", version, after_help = AFTER, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// More about what happens, to stderr; twice for debugging.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print a completion script for a shell.
+    #[command(after_help = "Example:\n  fipsctl completions bash > /etc/bash_completion.d/fipsctl")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Connect by mutual TLS, send a line, print the echo and what was negotiated.
+    Connect(ConnectArgs),
+    /// Make, check and renew a control plane's PKI.
+    #[command(subcommand)]
+    Pki(PkiCommand),
+    /// Serve a mutual-TLS echo, printing what each connection negotiated.
+    Serve(ServeArgs),
+    /// Show every check of the boundary, what was found and how to mend it; exit 3 when it refuses.
+    Status(StatusArgs),
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Indented JSON.
+    Json,
+    /// A drawn table.
+    Table,
+    /// Plain columns.
+    Text,
+    /// YAML.
+    Yaml,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  fipsctl status\n  fipsctl status --output json | jq .sentence"
+)]
+pub(crate) struct StatusArgs {
+    /// How the result is printed.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PkiCommand {
+    /// Judge every certificate of a PKI; exit 1 when one wants attention. Needs no open gate.
+    Check(CheckArgs),
+    /// Make a new PKI.
+    Init(InitArgs),
+    /// Renew the leaves that are due, drifted or torn.
+    Renew(RenewArgs),
+}
+
+/// Which files a PKI consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Layout {
+    /// k3s: <data-dir>/server
+    K3s,
+    /// RKE2: <data-dir>/server
+    Rke2,
+}
+
+/// Kind and size of new keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyType {
+    /// ECDSA on P-256
+    P256,
+    /// ECDSA on P-384
+    P384,
+    /// RSA, 2048 bits
+    Rsa2048,
+    /// RSA, 3072 bits
+    Rsa3072,
+    /// RSA, 4096 bits
+    Rsa4096,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  fipsctl pki init /var/lib/rancher/rke2/server
+  fipsctl pki init ./server --node-name cp1 --node-ip 10.0.0.11 --san api.example.com --key-type p384
+  fipsctl pki init ./server --dry-run")]
+pub(crate) struct InitArgs {
+    /// The folder to make it in; must not hold a PKI yet.
+    pub(crate) dir: PathBuf,
+    /// Which files it consists of.
+    #[arg(long, value_enum, default_value = "rke2")]
+    pub(crate) layout: Layout,
+    /// Name of this node [default: this machine's host name].
+    #[arg(long)]
+    pub(crate) node_name: Option<String>,
+    /// Address of this node; may be given several times.
+    #[arg(long)]
+    pub(crate) node_ip: Vec<IpAddr>,
+    /// Further name or address in the API server's certificate; may be given several times.
+    #[arg(long)]
+    pub(crate) san: Vec<String>,
+    /// DNS domain of the cluster.
+    #[arg(long, default_value = "cluster.local")]
+    pub(crate) cluster_domain: String,
+    /// First address of the service network.
+    #[arg(long, default_value = "10.43.0.1")]
+    pub(crate) service_ip: IpAddr,
+    /// Kind and size of every key.
+    #[arg(long, value_enum, default_value = "p256")]
+    pub(crate) key_type: KeyType,
+    /// Life of the authorities, in days.
+    #[arg(long, default_value_t = 3650, value_parser = clap::value_parser!(u32).range(1..=36500))]
+    pub(crate) ca_days: u32,
+    /// Life of the leaves, in days; never beyond the issuer's.
+    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36500))]
+    pub(crate) leaf_days: u32,
+    /// Say what would be made, and make nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How the result is printed.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  fipsctl pki check /var/lib/rancher/rke2/server
+  fipsctl pki check ./server --output table
+  fipsctl pki check ./server --output json | jq '.[] | select(.status != \"OK\")'")]
+pub(crate) struct CheckArgs {
+    /// The folder of the PKI.
+    pub(crate) dir: PathBuf,
+    /// How the result is printed.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A leaf is due when less than the smaller of 90 days and a third of its life is left.
+
+Examples:
+  fipsctl pki renew /var/lib/rancher/rke2/server --dry-run
+  fipsctl pki renew ./server
+  fipsctl pki renew ./server --all
+  fipsctl pki renew ./server --name etcd/server-client --name etcd/client")]
+pub(crate) struct RenewArgs {
+    /// The folder of the PKI.
+    pub(crate) dir: PathBuf,
+    /// Renew every leaf, due or not.
+    #[arg(long, conflicts_with = "name")]
+    pub(crate) all: bool,
+    /// Renew this leaf, due or not; may be given several times.
+    #[arg(long)]
+    pub(crate) name: Vec<String>,
+    /// Due when at most this many days are left [default: 90].
+    #[arg(long)]
+    pub(crate) within_days: Option<u32>,
+    /// Due when at most this part of the life is left, 0 to 1 [default: 0.333].
+    #[arg(long, value_parser = fraction)]
+    pub(crate) within_fraction: Option<f64>,
+    /// Keep the keys, make new certificates alone.
+    #[arg(long)]
+    pub(crate) keep_keys: bool,
+    /// Say what would be renewed and why, and renew nothing. Needs no open gate.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How the result is printed.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(crate) output: Format,
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|fraction| (0.0..=1.0).contains(fraction))
+        .ok_or_else(|| "a number from 0 to 1 is expected".to_owned())
+}
+
+/// What both ends of a connection need.
+#[derive(Debug, Args)]
+pub(crate) struct TlsArgs {
+    /// Certificate file (PEM): the leaf, then its chain.
+    #[arg(long)]
+    pub(crate) cert: PathBuf,
+    /// Private key file (PEM), mode 0600.
+    #[arg(long)]
+    pub(crate) key: PathBuf,
+    /// Certificates of the authorities the peer is judged by (PEM).
+    #[arg(long)]
+    pub(crate) ca: PathBuf,
+    /// TLS policy: sp800_52r2 or tls13.
+    #[arg(long, default_value = "sp800_52r2")]
+    pub(crate) profile: String,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  fipsctl serve --listen 127.0.0.1:8443 --cert tls/serving-kube-apiserver.crt \\
+      --key tls/serving-kube-apiserver.key --ca tls/client-ca.crt")]
+pub(crate) struct ServeArgs {
+    /// Address and port to listen on; port 0 takes a free one and prints it.
+    #[arg(long, default_value = "127.0.0.1:8443")]
+    pub(crate) listen: std::net::SocketAddr,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
+    /// Stop after this many connections [default: serve until interrupted].
+    #[arg(long)]
+    pub(crate) connections: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  fipsctl connect localhost:8443 --cert tls/client-admin.crt --key tls/client-admin.key \\
+      --ca tls/server-ca.crt")]
+pub(crate) struct ConnectArgs {
+    /// Host name or address, and port.
+    pub(crate) address: String,
+    /// Name the server's certificate must hold [default: the host of ADDRESS].
+    #[arg(long)]
+    pub(crate) server_name: Option<String>,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
+    /// The line to send.
+    #[arg(long, default_value = "hello")]
+    pub(crate) message: String,
+    /// Give up after this many seconds.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) timeout: u64,
+    /// How the result is printed.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(crate) output: Format,
+}

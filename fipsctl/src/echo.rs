@@ -1,0 +1,267 @@
+//! `fipsctl serve` and `fipsctl connect`: a mutual-TLS echo and its client.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fips_boundary::core::Boundary;
+use fips_boundary::tls::{
+    ClientConfig, Explanation, Identity, Profile, ServerConfig, Trust, UnknownProfile,
+};
+use serde::Serialize;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::cli::{ConnectArgs, Format, ServeArgs, TlsArgs};
+use crate::exit::{self, Failure};
+use crate::session::Described;
+use crate::{boundary, output};
+
+/// How long a client may take for its handshake, and between two lines.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest line that is echoed, in bytes.
+const LONGEST_LINE: u64 = 64 * 1024;
+/// Connections served at once; more wait in the kernel's queue.
+const MOST_CONNECTIONS: usize = 256;
+
+struct Material {
+    boundary: Boundary,
+    profile: Profile,
+    identity: Identity,
+    trust: Trust,
+}
+
+fn material(args: &TlsArgs) -> Result<Material, Failure> {
+    let profile: Profile = args
+        .profile
+        .parse()
+        .map_err(|error: UnknownProfile| Failure::Usage(error.to_string()))?;
+    let boundary = boundary::enter()?;
+    Ok(Material {
+        profile,
+        identity: Identity::from_files(&boundary, &args.cert, &args.key)?,
+        trust: Trust::from_file(&args.ca)?,
+        boundary,
+    })
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Failure::Io {
+            action: "start the runtime".to_owned(),
+            source,
+        })
+}
+
+pub(crate) fn serve(args: ServeArgs) -> Result<u8, Failure> {
+    let material = material(&args.tls)?;
+    let config = ServerConfig::builder(&material.boundary, material.profile)
+        .with_identity(material.identity)
+        .with_client_trust(material.trust)
+        .build()?;
+    runtime()?.block_on(async {
+        let listener = TcpListener::bind(args.listen)
+            .await
+            .map_err(|source| Failure::Io {
+                action: format!("listen on {}", args.listen),
+                source,
+            })?;
+        let address = listener.local_addr().map_err(|source| Failure::Io {
+            action: "read the address".to_owned(),
+            source,
+        })?;
+        output::print(&format!("listening on {address}\n"))?;
+        let acceptor = TlsAcceptor::from(config.rustls());
+        tokio::select! {
+            outcome = accept_all(listener, acceptor, args.connections) => outcome,
+            _ = tokio::signal::ctrl_c() => Ok(exit::DONE),
+        }
+    })
+}
+
+/// Serves until `limit` connections have ended; a client's fault ends its connection alone.
+async fn accept_all(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    limit: Option<u32>,
+) -> Result<u8, Failure> {
+    let mut running = JoinSet::new();
+    let mut accepted = 0;
+    while limit.is_none_or(|limit| accepted < limit) {
+        if running.len() >= MOST_CONNECTIONS {
+            running.join_next().await;
+        }
+        let (tcp, peer) = match listener.accept().await {
+            Ok(connection) => connection,
+            Err(error) => {
+                // Out of descriptors, or a client that went away: neither ends the server.
+                output::note(&format!("cannot accept a connection: {error}"));
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        accepted += 1;
+        let acceptor = acceptor.clone();
+        running.spawn(async move {
+            if let Err(problem) = echo(tcp, peer, &acceptor).await {
+                output::note(&format!("{peer}: {problem}"));
+            }
+        });
+        // Finished ones are collected as we go.
+        while running.try_join_next().is_some() {}
+    }
+    while running.join_next().await.is_some() {}
+    Ok(exit::DONE)
+}
+
+async fn echo(tcp: TcpStream, peer: SocketAddr, acceptor: &TlsAcceptor) -> Result<(), String> {
+    let handshake = tokio::time::timeout(PATIENCE, acceptor.accept(tcp))
+        .await
+        .map_err(|_| "no handshake in time".to_owned())?;
+    let stream = handshake.map_err(|error| format!("handshake failed: {}", explain(&error)))?;
+    let session = Described::of(stream.get_ref().1).map_err(|error| error.to_string())?;
+    output::print(&format!("{peer}: {session}\n")).map_err(|error| error.to_string())?;
+    let (read, mut write) = tokio::io::split(stream);
+    let mut read = BufReader::new(read);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let mut limited = (&mut read).take(LONGEST_LINE);
+        let received = tokio::time::timeout(PATIENCE, limited.read_until(b'\n', &mut line))
+            .await
+            .map_err(|_| "silent for too long".to_owned())?
+            .map_err(|error| error.to_string())?;
+        if received == 0 {
+            // Ends the TLS stream properly, so that the client can tell it from a cut.
+            return write.shutdown().await.map_err(|error| error.to_string());
+        }
+        write
+            .write_all(&line)
+            .await
+            .map_err(|error| error.to_string())?;
+        write.flush().await.map_err(|error| error.to_string())?;
+    }
+}
+
+#[derive(Serialize)]
+struct Connected {
+    address: String,
+    session: Described,
+    echo: String,
+}
+
+pub(crate) fn connect(args: ConnectArgs) -> Result<u8, Failure> {
+    let host = host_of(&args.address)?;
+    let name = args.server_name.as_deref().unwrap_or(host);
+    let name = ServerName::try_from(name.to_owned()).map_err(|_| {
+        Failure::Usage(format!(
+            "{name:?} is neither a DNS name nor an IP address: see --server-name"
+        ))
+    })?;
+    if args.message.contains('\n') {
+        return Err(Failure::Usage("--message takes one line".to_owned()));
+    }
+    let material = material(&args.tls)?;
+    let config = ClientConfig::builder(&material.boundary, material.profile)
+        .with_trust(material.trust)
+        .with_identity(material.identity)
+        .build()?;
+    let work = exchange(&args, name, config.rustls());
+    let connected = runtime()?.block_on(async {
+        tokio::time::timeout(Duration::from_secs(args.timeout), work)
+            .await
+            .map_err(|_| Failure::Io {
+                action: format!("finish with {} in {} s", args.address, args.timeout),
+                source: std::io::ErrorKind::TimedOut.into(),
+            })?
+    })?;
+    match args.output {
+        Format::Json => output::print(&output::json(&connected)?)?,
+        Format::Yaml => output::print(&output::yaml(&connected)?)?,
+        Format::Table | Format::Text => output::print(&format!(
+            "connected to {}: {}\necho: {}\n",
+            connected.address, connected.session, connected.echo
+        ))?,
+    }
+    Ok(exit::DONE)
+}
+
+async fn exchange(
+    args: &ConnectArgs,
+    name: ServerName<'static>,
+    config: Arc<tokio_rustls::rustls::ClientConfig>,
+) -> Result<Connected, Failure> {
+    let failed = |action: &str| {
+        let action = format!("{action} {}", args.address);
+        move |source| match Explanation::of_io(&source) {
+            Some(explanation) => Failure::Handshake {
+                action,
+                explanation,
+            },
+            None => Failure::Io { action, source },
+        }
+    };
+    let tcp = TcpStream::connect(&args.address)
+        .await
+        .map_err(failed("connect to"))?;
+    let mut stream = TlsConnector::from(config)
+        .connect(name, tcp)
+        .await
+        .map_err(failed("make a TLS connection with"))?;
+    let line = format!("{}\n", args.message);
+    stream
+        .write_all(line.as_bytes())
+        .await
+        .map_err(failed("send to"))?;
+    stream.flush().await.map_err(failed("send to"))?;
+    let mut echo = String::new();
+    {
+        let mut read = BufReader::new(&mut stream).take(LONGEST_LINE);
+        // In TLS 1.3 a server's refusal of our certificate arrives with this first read.
+        read.read_line(&mut echo)
+            .await
+            .map_err(failed("read the echo from"))?;
+    }
+    let session = Described::of(stream.get_ref().1)?;
+    stream
+        .shutdown()
+        .await
+        .map_err(failed("close the connection with"))?;
+    if echo != line {
+        return Err(Failure::Io {
+            action: format!("get the same line back from {}", args.address),
+            source: std::io::Error::other(format!("got {echo:?}")),
+        });
+    }
+    Ok(Connected {
+        address: args.address.clone(),
+        session,
+        echo: echo.trim_end().to_owned(),
+    })
+}
+
+/// A failed handshake in words, where TLS has some.
+fn explain(error: &std::io::Error) -> String {
+    Explanation::of_io(error).map_or_else(|| error.to_string(), |words| words.to_string())
+}
+
+/// The host of `HOST:PORT`; an IPv6 address stands in brackets.
+fn host_of(address: &str) -> Result<&str, Failure> {
+    let usage = || {
+        Failure::Usage(format!(
+            "{address:?} is not HOST:PORT (an IPv6 address goes in brackets)"
+        ))
+    };
+    let (host, port) = address.rsplit_once(':').ok_or_else(usage)?;
+    port.parse::<u16>().map_err(|_| usage())?;
+    let host = host
+        .strip_prefix('[')
+        .map_or(Some(host), |h| h.strip_suffix(']'));
+    host.filter(|host| !host.is_empty()).ok_or_else(usage)
+}

@@ -1,0 +1,63 @@
+//! Exit codes, the same for every command.
+
+use std::path::PathBuf;
+
+use fips_boundary::core::Refusal;
+use fips_boundary::tls::Explanation;
+use fips_boundary::{certs, tls};
+
+/// Done, nothing to complain about.
+pub(crate) const DONE: u8 = 0;
+/// Done, and something was found that wants attention.
+pub(crate) const FINDINGS: u8 = 1;
+/// The command line is wrong.
+pub(crate) const USAGE: u8 = 2;
+/// The boundary refuses.
+pub(crate) const REFUSED: u8 = 3;
+/// Tried and failed.
+pub(crate) const FAILED: u8 = 4;
+
+/// Why a command ended without its result.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Certs(#[from] certs::Error),
+    #[error("cannot {action} {path}: {source}", path = path.display())]
+    File {
+        action: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("cannot {action}: {explanation}")]
+    Handshake {
+        action: String,
+        explanation: Explanation,
+    },
+    #[error("cannot {action}: {source}")]
+    Io {
+        action: String,
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl Failure {
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Refused(_) | Self::Certs(certs::Error::Refused(_)) => REFUSED,
+            // A strict boundary does not touch what was made under evaluation.
+            Self::Certs(certs::Error::Gate(_)) => REFUSED,
+            Self::Certs(certs::Error::UnknownEntry { .. }) | Self::Usage(_) => USAGE,
+            Self::Certs(_)
+            | Self::File { .. }
+            | Self::Handshake { .. }
+            | Self::Io { .. }
+            | Self::Tls(_) => FAILED,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! `fipsctl pki init`.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
+use fips_boundary::certs::key::KeyType;
+use fips_boundary::certs::store::{DirStore, Store};
+use fips_boundary::certs::{Error, Pki, SubjectAltName, SystemClock};
+use serde::Serialize;
+
+use super::table;
+use crate::cli::{self, Format, InitArgs, Layout};
+use crate::exit::{self, Failure};
+use crate::{boundary, output};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+pub(super) fn run(args: &InitArgs) -> Result<u8, Failure> {
+    if args.dry_run {
+        return dry_run(args);
+    }
+    let boundary = boundary::enter()?;
+    // Before anything is made: a wrong option leaves no folder behind.
+    let catalogue = catalogue(args)?;
+    let store = DirStore::create_or_open(&args.dir)?;
+    super::tell_recovery(&args.dir, &store);
+    let report = {
+        let _spinner = output::spinner("making keys and certificates");
+        let (_, report) = Pki::init(&boundary, &store, catalogue, &SystemClock)?;
+        report
+    };
+    super::print_report(&report, args.output)?;
+    Ok(exit::DONE)
+}
+
+/// A file that would be written.
+#[derive(Serialize)]
+struct Planned {
+    file: String,
+    subject: String,
+    names: Vec<String>,
+    key: String,
+    lifetime_days: u64,
+}
+
+fn dry_run(args: &InitArgs) -> Result<u8, Failure> {
+    let catalogue = catalogue(args)?;
+    refuse_existing(&args.dir, &catalogue)?;
+    let days = |lifetime: Duration| lifetime.as_secs() / DAY.as_secs();
+    let authorities = catalogue.authorities.iter().map(|entry| Planned {
+        file: entry.certificate.to_string(),
+        subject: format!("CN={}@TIME", entry.common_name),
+        names: Vec::new(),
+        key: entry.key_type.name().to_owned(),
+        lifetime_days: days(entry.lifetime),
+    });
+    let leaves = catalogue.leaves.iter().map(|entry| Planned {
+        file: entry.certificate.to_string(),
+        subject: entry.subject.to_string(),
+        names: entry.names.iter().map(ToString::to_string).collect(),
+        key: entry.key_type.name().to_owned(),
+        lifetime_days: days(entry.lifetime),
+    });
+    let planned: Vec<Planned> = authorities.chain(leaves).collect();
+    match args.output {
+        Format::Json => output::print(&output::json(&planned)?)?,
+        Format::Yaml => output::print(&output::yaml(&planned)?)?,
+        Format::Table | Format::Text => {
+            let header = ["FILENAME", "SUBJECT", "NAMES", "KEY", "DAYS"];
+            let rows = planned.into_iter().map(|planned| {
+                vec![
+                    planned.file,
+                    planned.subject,
+                    planned.names.join(","),
+                    planned.key,
+                    planned.lifetime_days.to_string(),
+                ]
+            });
+            output::print(&table::draw(&header, rows, args.output))?;
+        }
+    }
+    output::note(&format!(
+        "dry run: nothing was written; {} files would be, below {}",
+        catalogue.paths().count(),
+        args.dir.display()
+    ));
+    Ok(exit::DONE)
+}
+
+/// The same answer that the real run would give, without making the folder.
+fn refuse_existing(dir: &Path, catalogue: &Catalogue) -> Result<(), Failure> {
+    if !dir.exists() {
+        return Ok(());
+    }
+    let store = DirStore::open_read_only(dir)?;
+    let there: BTreeSet<_> = store.list()?.into_iter().collect();
+    match catalogue.paths().find(|path| there.contains(*path)) {
+        Some(path) => Err(Error::Exists { path: path.clone() }.into()),
+        None => Ok(()),
+    }
+}
+
+fn catalogue(args: &InitArgs) -> Result<Catalogue, Failure> {
+    let program = match args.layout {
+        Layout::K3s => Program::K3s,
+        Layout::Rke2 => Program::Rke2,
+    };
+    let node_name = match &args.node_name {
+        Some(name) => name.clone(),
+        None => host_name()?,
+    };
+    let mut options = Options::new(program, node_name);
+    options.node_ips.clone_from(&args.node_ip);
+    options.extra_names = args
+        .san
+        .iter()
+        .map(|name| match name.parse::<IpAddr>() {
+            Ok(address) => Ok(SubjectAltName::Ip(address)),
+            Err(_) => SubjectAltName::dns(name.as_str()),
+        })
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::Usage(format!("--san: {error}")))?;
+    options.cluster_domain.clone_from(&args.cluster_domain);
+    options.service_ips = vec![args.service_ip];
+    options.authority_lifetime = DAY * args.ca_days;
+    options.leaf_lifetime = DAY * args.leaf_days;
+    let key = match args.key_type {
+        cli::KeyType::P256 => KeyType::P256,
+        cli::KeyType::P384 => KeyType::P384,
+        cli::KeyType::Rsa2048 => KeyType::Rsa2048,
+        cli::KeyType::Rsa3072 => KeyType::Rsa3072,
+        cli::KeyType::Rsa4096 => KeyType::Rsa4096,
+    };
+    options.authority_key = key;
+    options.leaf_key = key;
+    // The data directory holds `server`, the folder of the PKI, as RKE2 and k3s have it.
+    if let Some(data_dir) = data_dir(&args.dir)? {
+        options.data_dir = data_dir;
+    }
+    Catalogue::rke2(options).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// The parent of a folder called `server`; else the program's own default stays.
+fn data_dir(dir: &Path) -> Result<Option<std::path::PathBuf>, Failure> {
+    let absolute = std::path::absolute(dir).map_err(|source| Failure::File {
+        action: "find the way to",
+        path: dir.to_owned(),
+        source,
+    })?;
+    Ok(absolute
+        .parent()
+        .filter(|_| absolute.ends_with("server"))
+        .map(Path::to_owned))
+}
+
+fn host_name() -> Result<String, Failure> {
+    let path = Path::new("/proc/sys/kernel/hostname");
+    std::fs::read_to_string(path)
+        .map(|name| name.trim().to_lowercase())
+        .map_err(|source| Failure::File {
+            action: "read the host name from",
+            path: path.to_owned(),
+            source,
+        })
+}

@@ -1,0 +1,76 @@
+//! The command line itself, the same in both kinds of build.
+
+mod common;
+
+use common::fipsctl;
+
+#[test]
+fn wrong_usage_is_exit_2() {
+    for args in [
+        &["no-such-command"][..],
+        &["status", "--output", "csv"],
+        &["status", "--evaluation"],
+        &["pki"],
+        &["pki", "init"],
+        &["pki", "init", "x", "--key-type", "ed25519"],
+        &["pki", "init", "x", "--key-type", "p521"],
+        &["pki", "init", "x", "--leaf-days", "0"],
+        &["pki", "init", "x", "--node-ip", "300.1.1.1"],
+        &["pki", "renew", "x", "--within-fraction", "1.5"],
+        &["pki", "renew", "x", "--all", "--name", "y"],
+        &["serve"],
+        &["connect"],
+    ] {
+        let run = fipsctl(args);
+        assert_eq!(run.code, Some(2), "{args:?}: {run}");
+        assert!(
+            !run.stderr.is_empty() && run.stdout.is_empty(),
+            "{args:?}: {run}"
+        );
+    }
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    for command in [
+        &["status"][..],
+        &["pki", "init"],
+        &["pki", "check"],
+        &["pki", "renew"],
+        &["serve"],
+        &["connect"],
+        &["completions"],
+    ] {
+        let args: Vec<_> = command.iter().copied().chain(["--help"]).collect();
+        let run = fipsctl(&args);
+        assert_eq!(run.code, Some(0), "{run}");
+        assert!(run.stdout.contains("Example"), "{command:?}: {run}");
+        assert!(
+            run.stdout
+                .contains(&format!("fipsctl {}", command.join(" "))),
+            "{run}"
+        );
+    }
+    let run = fipsctl(["--help"]);
+    assert!(run.stdout.contains("Exit codes: 0 done"), "{run}");
+}
+
+#[test]
+fn completions_for_every_shell() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let run = fipsctl(["completions", shell]);
+        assert_eq!(run.code, Some(0), "{run}");
+        assert!(run.stdout.contains("renew"), "{shell}: {run}");
+    }
+}
+
+#[test]
+fn no_escape_codes_without_a_terminal() {
+    for args in [&["status"][..], &["--help"], &["-vv", "status"]] {
+        let run = fipsctl(args);
+        assert!(
+            !run.stdout.contains('\x1b') && !run.stderr.contains('\x1b'),
+            "{args:?}: {run}"
+        );
+    }
+}
