@@ -10,6 +10,9 @@ const MOST_BYTES: usize = 1 << 20;
 /// Characters of a line (RFC 7468 §2) as bytes before encoding.
 const LINE: usize = 48;
 
+/// A section's kind and content, wiped when dropped.
+pub(crate) type Section = (SectionKind, Zeroizing<Vec<u8>>);
+
 /// Writes one section. No copy of `der` stays behind in memory but the answer.
 pub(crate) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
     let lines = der.len().div_ceil(LINE);
@@ -46,7 +49,7 @@ pub(crate) fn certificates(file: &[u8]) -> Result<Vec<CertificateDer<'static>>, 
 }
 
 /// The known sections of a file: base64 of keys is decoded in constant time.
-pub(crate) fn sections(file: &[u8]) -> Result<Vec<(SectionKind, Zeroizing<Vec<u8>>)>, String> {
+pub(crate) fn sections(file: &[u8]) -> Result<Vec<Section>, String> {
     if file.is_empty() {
         return Err("is empty".into());
     }

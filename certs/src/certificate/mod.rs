@@ -55,7 +55,6 @@ pub(crate) struct Facts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeyUsages {
     pub(crate) digital_signature: bool,
-    pub(crate) key_encipherment: bool,
     pub(crate) key_cert_sign: bool,
     pub(crate) crl_sign: bool,
 }

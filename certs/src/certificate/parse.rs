@@ -74,7 +74,6 @@ pub(super) fn facts(der: &[u8]) -> Result<Facts, String> {
         path_length: basic.and_then(|basic| basic.value.path_len_constraint),
         key_usages: key_usage.map(|usage| KeyUsages {
             digital_signature: usage.value.digital_signature(),
-            key_encipherment: usage.value.key_encipherment(),
             key_cert_sign: usage.value.key_cert_sign(),
             crl_sign: usage.value.crl_sign(),
         }),
@@ -158,7 +157,8 @@ fn purposes(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
         (usage.ocsp_signing, "OCSPSigning"),
     ]
     .into_iter()
-    .filter_map(|(set, name)| set.then(|| name.to_owned()))
+    .filter(|(set, _)| *set)
+    .map(|(_, name)| name.to_owned())
     .chain(usage.other.iter().map(|oid| oid.to_id_string()))
     .collect()
 }
