@@ -166,10 +166,12 @@ fn a_ca_of_the_same_name_and_another_key_is_drift() {
     );
 }
 
+type Spoil<'a> = &'a dyn Fn(&common::MemoryStore);
+
 #[test]
 fn torn_pairs_are_seen_from_each_side() {
     let key_file = "tls/serving-kube-apiserver.key";
-    let spoil: [(&str, &dyn Fn(&common::MemoryStore)); 7] = [
+    let spoil: [(&str, Spoil<'_>); 7] = [
         ("another key", &|store| {
             store.set(key_file, store.content("tls/client-admin.key"))
         }),
