@@ -136,7 +136,7 @@ pub(crate) fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'
     }
 }
 
-/// Names that lead somewhere better than an object identifier.
+/// Takes the signature algorithms of the policy; the error names any other.
 fn check_signature_algorithm(algorithm: &AlgorithmIdentifier<'_>) -> Result<(), SignatureName> {
     let oid = &algorithm.algorithm;
     let accepted = [
