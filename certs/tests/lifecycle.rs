@@ -301,6 +301,35 @@ fn what_does_not_hold_when_read_back_is_not_committed() {
 }
 
 #[test]
+fn a_whole_file_in_the_place_of_another_is_not_committed_either() {
+    let store = made();
+    let before = store.snapshot();
+    let ca = store.content("tls/client-ca.crt");
+    let admin = store.content("tls/client-admin.crt");
+    let pki = Pki::open(&store).unwrap();
+    let mut policy = RenewalPolicy::default();
+    policy.force = true;
+    let plan = pki.renewals(&diagnostic(), START, &policy).unwrap();
+    for (file, other) in [
+        (
+            "tls/client-admin.key",
+            store.content("tls/client-admin.key"),
+        ),
+        ("tls/client-admin.crt", admin.clone()),
+        ("tls/client-admin.crt", [admin, ca].concat()),
+        ("cred/admin.kubeconfig", b"server: elsewhere".to_vec()),
+    ] {
+        *store.swap.lock().unwrap() = Some((path(file), other));
+        let refused = pki.renew(&boundary(), &plan, &clock());
+        assert!(
+            matches!(refused, Err(Error::ReadBack { .. })),
+            "{file}: {refused:?}"
+        );
+        assert_eq!(store.snapshot(), before);
+    }
+}
+
+#[test]
 fn an_evaluation_leaves_a_strict_pki_alone() {
     let store = made();
     let record = String::from_utf8(store.content("tls/fips-catalogue.json")).unwrap();

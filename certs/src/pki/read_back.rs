@@ -15,15 +15,16 @@ use crate::usages::Usages;
 
 /// What an entry must turn out to be.
 enum Expected {
-    /// A root or its bundle, with this certificate first.
+    /// A root's certificate, alone.
     Authority(Box<Certificate>),
     /// These bytes.
     Bytes(Vec<u8>),
     /// The key of this public half.
     Key(Vec<u8>),
-    /// This leaf, below this authority, good for these usages.
+    /// A leaf and the chain after it, below this authority, good for these usages.
     Leaf {
-        leaf: Box<Certificate>,
+        /// Never empty: the leaf comes first.
+        file: Vec<Certificate>,
         issuer: Box<Certificate>,
         usages: Usages,
     },
@@ -74,10 +75,10 @@ impl Staged {
         issuer: &Certificate,
         usages: Usages,
     ) -> Self {
-        let mut content = leaf.to_pem();
-        content.extend(chain.iter().map(Certificate::to_pem));
+        let file: Vec<Certificate> = std::iter::once(leaf).chain(chain).cloned().collect();
+        let content: String = file.iter().map(Certificate::to_pem).collect();
         let expected = Expected::Leaf {
-            leaf: Box::new(leaf.clone()),
+            file,
             issuer: Box::new(issuer.clone()),
             usages,
         };
@@ -125,16 +126,17 @@ impl Staged {
                         .then_some(())
                         .ok_or("the key is not that of the certificate".into())
                 }),
-            Some(Expected::Authority(expected)) => first(content, expected).and_then(|found| {
-                found
-                    .verify_issued_by(diagnostic, &found)
-                    .map_err(|why| why.to_string())
-            }),
+            Some(Expected::Authority(root)) => {
+                same(content, std::slice::from_ref(root)).and_then(|()| {
+                    root.verify_issued_by(diagnostic, root)
+                        .map_err(|why| why.to_string())
+                })
+            }
             Some(Expected::Leaf {
-                leaf,
+                file,
                 issuer,
                 usages,
-            }) => first(content, leaf).and_then(|found| chain(&found, issuer, *usages, now)),
+            }) => same(content, file).and_then(|()| chain(&file[0], issuer, *usages, now)),
         };
         held.map_err(|why| Error::ReadBack {
             path: path.clone(),
@@ -143,13 +145,13 @@ impl Staged {
     }
 }
 
-/// The first certificate of a file, which must be the one expected.
-fn first(content: &[u8], expected: &Certificate) -> Result<Certificate, String> {
+/// Whether a file parses back to exactly these certificates.
+fn same(content: &[u8], expected: &[Certificate]) -> Result<(), String> {
     let found = Certificate::from_pem(content).map_err(|error| error.to_string())?;
-    match found.into_iter().next() {
-        Some(found) if found == *expected => Ok(found),
-        _ => Err("it is another certificate".into()),
+    if found == expected {
+        return Ok(());
     }
+    Err("it holds other certificates".into())
 }
 
 /// The path as a TLS peer judges it (RFC 5280 §6), by webpki with the module's verification.

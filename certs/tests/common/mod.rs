@@ -52,7 +52,9 @@ pub(crate) fn catalogue() -> Catalogue {
 #[derive(Default)]
 pub(crate) struct MemoryStore {
     entries: Mutex<BTreeMap<EntryPath, Vec<u8>>>,
-    /// Changed in each new entry before it is read back: a disk that lies.
+    /// Read back in place of what was written there.
+    pub(crate) swap: Mutex<Option<(EntryPath, Vec<u8>)>>,
+    /// The entry of which a byte changes before it is read back: a disk that lies.
     pub(crate) corrupt: Mutex<Option<EntryPath>>,
 }
 
@@ -118,6 +120,11 @@ impl Store for MemoryStore {
                     if self.corrupt.lock().unwrap().as_ref() == Some(path) {
                         let middle = content.len() / 2;
                         content[middle] = if content[middle] == b'A' { b'B' } else { b'A' };
+                    }
+                    if let Some((swapped, other)) = &*self.swap.lock().unwrap()
+                        && swapped == path
+                    {
+                        content.clone_from(other);
                     }
                     verify(path, &content)?;
                     next.insert(path.clone(), content);
