@@ -59,6 +59,7 @@ pub(crate) fn sections(file: &[u8]) -> Result<Vec<Section>, String> {
             file.len()
         ));
     }
+    fips_core::pem::check_frames(file).map_err(|why| format!("is not whole PEM: {why}"))?;
     <(SectionKind, Vec<u8>)>::pem_slice_iter(file)
         .map(|section| {
             section
