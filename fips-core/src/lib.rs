@@ -52,6 +52,7 @@ pub mod digest;
 pub mod hkdf;
 pub mod hmac;
 pub mod indicator;
+pub mod pem;
 pub mod random;
 pub mod record;
 pub mod seal;

@@ -172,6 +172,7 @@ pub(crate) fn from_pem(
     use rustls::pki_types::pem::PemObject;
 
     let fault = |fault| Error::Pem { what, fault };
+    fips_core::pem::check_frames(pem).map_err(|why| fault(PemFault::Malformed(why)))?;
     let certificates = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| fault(PemFault::Malformed(error.to_string())))?;

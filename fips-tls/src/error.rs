@@ -1,5 +1,5 @@
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fips_core::signing::KeyAlgorithm;
 
@@ -44,6 +44,16 @@ pub enum Error {
     /// The handshake is not finished, so there is nothing to report.
     #[error("the handshake is not finished: complete it before asking for its session")]
     HandshakeNotFinished,
+
+    /// What was read from a file is not taken.
+    #[error("{}: {source}", path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<Self>,
+    },
 
     /// A private key that does not belong to the leaf certificate, or is not taken.
     #[error("identity: {0}")]
@@ -93,6 +103,16 @@ pub enum Error {
     /// A profile name that nothing is known by.
     #[error(transparent)]
     UnknownProfile(#[from] UnknownProfile),
+}
+
+impl Error {
+    /// Adds the file that the fault lies in.
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        Self::InFile {
+            path: path.to_owned(),
+            source: Box::new(self),
+        }
+    }
 }
 
 /// What was wrong with an identity.

@@ -44,7 +44,7 @@ impl Identity {
         chain: impl AsRef<[u8]>,
         key: impl AsRef<[u8]>,
     ) -> Result<Self, Error> {
-        let chain = certificate::from_pem("identity, certificate chain", chain.as_ref())?;
+        let chain = certificate::from_pem(WHAT, chain.as_ref())?;
         Self::new(boundary, chain, &key_from_pem(key.as_ref())?)
     }
 
@@ -59,12 +59,12 @@ impl Identity {
         chain: impl AsRef<Path>,
         key: impl AsRef<Path>,
     ) -> Result<Self, Error> {
-        let key = key.as_ref();
+        let (chain, key) = (chain.as_ref(), key.as_ref());
         let unreadable = |path: &Path| {
             let path = path.to_owned();
             move |source| Error::File { path, source }
         };
-        let chain_pem = fs::read(chain.as_ref()).map_err(unreadable(chain.as_ref()))?;
+        let chain_pem = fs::read(chain).map_err(unreadable(chain))?;
         // Mode and content of the same open file, whatever is renamed over the path meanwhile.
         let mut file = fs::File::open(key).map_err(unreadable(key))?;
         let mode = file.metadata().map_err(unreadable(key))?.mode() & 0o7777;
@@ -77,7 +77,13 @@ impl Identity {
         }
         let mut key_pem = Zeroizing::new(Vec::new());
         std::io::Read::read_to_end(&mut file, &mut key_pem).map_err(unreadable(key))?;
-        Self::from_pem(boundary, chain_pem, &*key_pem)
+        let certificates =
+            certificate::from_pem(WHAT, &chain_pem).map_err(|error| error.in_file(chain))?;
+        let der = key_from_pem(&key_pem).map_err(|error| error.in_file(key))?;
+        Self::new(boundary, certificates, &der).map_err(|error| match error {
+            Error::Module { .. } => error.in_file(key),
+            error => error.in_file(chain),
+        })
     }
 
     /// As [`from_pem`](Self::from_pem), from DER.
@@ -182,15 +188,19 @@ fn position_of(key: &PrivateKey, chain: &[CertificateDer<'_>]) -> Option<usize> 
 }
 
 fn key_from_pem(text: &[u8]) -> Result<PrivateKeyDer<'static>, Error> {
-    PrivateKeyDer::from_pem_slice(text).map_err(|error| Error::Pem {
+    let fault = |fault| Error::Pem {
         what: "identity, private key",
-        fault: match error {
+        fault,
+    };
+    fips_core::pem::check_frames(text).map_err(|why| fault(PemFault::Malformed(why)))?;
+    PrivateKeyDer::from_pem_slice(text).map_err(|error| {
+        fault(match error {
             pem::Error::NoItemsFound if contains(text, b"BEGIN ENCRYPTED PRIVATE KEY") => {
                 PemFault::EncryptedKey
             }
             pem::Error::NoItemsFound => PemFault::NoKey,
             error => PemFault::Malformed(error.to_string()),
-        },
+        })
     })
 }
 

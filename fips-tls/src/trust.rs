@@ -44,7 +44,7 @@ impl Trust {
             path: path.to_owned(),
             source,
         })?;
-        Self::from_pem(pem)
+        Self::from_pem(pem).map_err(|error| error.in_file(path))
     }
 
     /// As [`from_pem`](Self::from_pem), from DER.

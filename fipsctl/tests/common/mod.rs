@@ -5,10 +5,10 @@ use std::fmt;
 use std::process::{Command, Stdio};
 
 /// What a run came to.
-pub struct Run {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl fmt::Display for Run {
@@ -22,12 +22,12 @@ impl fmt::Display for Run {
 }
 
 /// Runs fipsctl with `args` to its end.
-pub fn fipsctl(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run {
+pub(crate) fn fipsctl(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Run {
     run(Command::new(env!("CARGO_BIN_EXE_fipsctl")).args(args))
 }
 
 /// Runs any command to its end.
-pub fn run(command: &mut Command) -> Run {
+pub(crate) fn run(command: &mut Command) -> Run {
     let out = command
         .stdin(Stdio::null())
         .output()

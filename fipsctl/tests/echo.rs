@@ -1,0 +1,177 @@
+//! `fipsctl serve` and `fipsctl connect` with each other and with real peers.
+#![cfg(feature = "evaluation")]
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use common::{fipsctl, run};
+
+const BIN: &str = env!("CARGO_BIN_EXE_fipsctl");
+
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(tls: &Path, connections: u32) -> Self {
+        let mut child = Command::new(BIN)
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--connections",
+                &connections.to_string(),
+            ])
+            .arg("--cert")
+            .arg(tls.join("etcd/server-client.crt"))
+            .arg("--key")
+            .arg(tls.join("etcd/server-client.key"))
+            .arg("--ca")
+            .arg(tls.join("etcd/server-ca.crt"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        // Read byte by byte, so that the rest stays in the pipe.
+        let stdout = child.stdout.as_mut().unwrap();
+        let mut byte = [0];
+        while stdout.read(&mut byte).unwrap() == 1 && byte != *b"\n" {
+            line.push(char::from(byte[0]));
+        }
+        let address = line
+            .strip_prefix("listening on ")
+            .expect("an address")
+            .to_owned();
+        Self { child, address }
+    }
+
+    /// What it printed, after it ended by itself.
+    fn end(mut self) -> (String, String) {
+        let mut stdout = String::new();
+        let mut stderr = String::new();
+        BufReader::new(self.child.stdout.take().unwrap())
+            .read_to_string(&mut stdout)
+            .unwrap();
+        for line in BufReader::new(self.child.stderr.take().unwrap()).lines() {
+            stderr.push_str(&line.unwrap());
+            stderr.push('\n');
+        }
+        assert_eq!(
+            self.child.wait().unwrap().code(),
+            Some(0),
+            "{stdout}{stderr}"
+        );
+        (stdout, stderr)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn pki() -> (tempfile::TempDir, PathBuf) {
+    let work = tempfile::tempdir().unwrap();
+    let server = work.path().join("server");
+    let run = fipsctl([
+        "pki".as_ref(),
+        "init".as_ref(),
+        "--node-name".as_ref(),
+        "localhost".as_ref(),
+        server.as_os_str(),
+    ]);
+    assert_eq!(run.code, Some(0), "{run}");
+    let tls = server.join("tls");
+    (work, tls)
+}
+
+fn connect(tls: &Path, address: &str, leaf: &str, more: &[&str]) -> common::Run {
+    run(Command::new(BIN)
+        .args(["connect", address, "--cert"])
+        .arg(tls.join(format!("{leaf}.crt")))
+        .arg("--key")
+        .arg(tls.join(format!("{leaf}.key")))
+        .arg("--ca")
+        .arg(tls.join("etcd/server-ca.crt"))
+        .args(more))
+}
+
+#[test]
+fn both_ends_print_what_was_negotiated_and_with_whom() {
+    let (_work, tls) = pki();
+    let server = Server::start(&tls, 2);
+    let run = connect(
+        &tls,
+        &server.address,
+        "etcd/client",
+        &["--message", "one line"],
+    );
+    assert_eq!(run.code, Some(0), "{run}");
+    for part in [
+        "TLS 1.3",
+        "TLS_AES_128_GCM_SHA256",
+        "secp256r1",
+        "CN=etcd-server",
+        "echo: one line",
+    ] {
+        assert!(run.stdout.contains(part), "{part}: {run}");
+    }
+    let run = connect(&tls, &server.address, "etcd/client", &["--output", "json"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(json["session"]["version"], "TLS 1.3");
+    assert_eq!(json["session"]["peer"]["common_name"], "etcd-server");
+    let (stdout, _) = server.end();
+    assert_eq!(stdout.matches("CN=etcd-client").count(), 2, "{stdout}");
+}
+
+#[test]
+fn a_client_of_another_authority_or_usage_is_refused_on_both_ends() {
+    let (_work, tls) = pki();
+    let server = Server::start(&tls, 2);
+    // Of the client CA, not of etcd's.
+    let run = connect(&tls, &server.address, "client-admin", &[]);
+    assert_eq!(run.code, Some(4), "{run}");
+    assert!(run.stderr.contains("alert"), "{run}");
+    // The server's name is not the one asked for.
+    let run = connect(
+        &tls,
+        &server.address,
+        "etcd/client",
+        &["--server-name", "other.example"],
+    );
+    assert_eq!(run.code, Some(4), "{run}");
+    let (stdout, stderr) = server.end();
+    assert_eq!(stdout, "", "somebody was let in");
+    assert_eq!(stderr.matches("handshake failed").count(), 2, "{stderr}");
+}
+
+#[test]
+fn openssl_talks_to_serve() {
+    let (_work, tls) = pki();
+    for version in ["-tls1_3", "-tls1_2"] {
+        let server = Server::start(&tls, 1);
+        let run = run(Command::new("sh")
+            .arg("-c")
+            .arg(format!(
+                "(echo through openssl; sleep 1) | openssl s_client -connect {} {version} -brief \
+                 -verify_return_error -CAfile etcd/server-ca.crt -cert etcd/client.crt \
+                 -key etcd/client.key 2>&1",
+                server.address
+            ))
+            .current_dir(&tls));
+        assert!(
+            run.stdout.contains("through openssl"),
+            "openssl (Debian package openssl) is needed: {run}"
+        );
+        let (stdout, _) = server.end();
+        assert!(stdout.contains("CN=etcd-client"), "{stdout}");
+    }
+}
