@@ -80,8 +80,11 @@ impl Snapshot {
     }
 }
 
+/// Spoils the file at a path.
+type Spoil = fn(&Path);
+
 /// What may happen to a file.
-const SPOILT: [(&str, fn(&Path)); 6] = [
+const SPOILT: [(&str, Spoil); 6] = [
     ("empty", |path| fs::write(path, b"").unwrap()),
     ("truncated", |path| {
         let content = fs::read(path).unwrap();
@@ -172,7 +175,7 @@ fn a_loose_mode_is_found_and_the_remedy_named() {
 
 #[test]
 fn a_spoilt_record_is_an_error_and_nothing_is_guessed() {
-    let cases: [(&str, fn(&Path)); 4] = [
+    let cases: [(&str, Spoil); 4] = [
         ("empty", |path| fs::write(path, b"").unwrap()),
         ("truncated", |path| {
             let content = fs::read(path).unwrap();
