@@ -115,7 +115,7 @@ impl PeerIdentity {
         &self.uris
     }
 
-    /// The serial number in hexadecimal, upper case, without leading zeros.
+    /// The serial number as OpenSSL prints it: hexadecimal, upper case, two digits a byte.
     pub fn serial(&self) -> &str {
         &self.serial
     }
@@ -154,16 +154,14 @@ where
         .collect()
 }
 
+/// As OpenSSL prints it: two digits a byte, without the zero byte DER puts before a number whose
+/// first bit is set.
 fn serial(certificate: &X509Certificate<'_>) -> String {
-    let hex: String = certificate
-        .raw_serial()
-        .iter()
-        .map(|byte| format!("{byte:02X}"))
-        .collect();
-    match hex.trim_start_matches('0') {
-        "" => "0".to_owned(),
-        digits => digits.to_owned(),
-    }
+    let number = match certificate.raw_serial() {
+        [0, rest @ ..] if !rest.is_empty() => rest,
+        number => number,
+    };
+    number.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {

@@ -123,9 +123,14 @@ impl Certificate {
         &self.facts.issuer
     }
 
-    /// The serial number in hexadecimal, two digits a byte.
+    /// The serial number as OpenSSL prints it: hexadecimal, upper case, two digits a byte.
     pub fn serial(&self) -> String {
-        data_encoding::HEXLOWER.encode(&self.facts.serial)
+        // DER puts a zero byte before a number whose first bit is set.
+        let number = match &self.facts.serial[..] {
+            [0, rest @ ..] if !rest.is_empty() => rest,
+            number => number,
+        };
+        data_encoding::HEXUPPER.encode(number)
     }
 
     /// The first second of its validity.
