@@ -74,3 +74,30 @@ fn no_escape_codes_without_a_terminal() {
         );
     }
 }
+
+/// On a terminal: made by `script` of util-linux.
+#[test]
+fn it_works_on_a_terminal_and_honours_no_color() {
+    for (no_color, args) in [
+        ("", "status"),
+        ("1", "-vv status"),
+        ("1", "pki check /nowhere"),
+    ] {
+        let run = common::run(
+            std::process::Command::new("script")
+                .args(["--quiet", "--return", "--command"])
+                .arg(format!("{} {args}", env!("CARGO_BIN_EXE_fipsctl")))
+                .arg("/dev/null")
+                .env("NO_COLOR", no_color),
+        );
+        let expected = [Some(0), Some(3), Some(4)];
+        assert!(
+            expected.contains(&run.code),
+            "script (Debian package bsdutils) is needed: {args}: {run}"
+        );
+        assert!(!run.stdout.contains("panicked"), "{args}: {run}");
+        if no_color == "1" {
+            assert!(!run.stdout.contains("\x1b[3"), "{args}: {run}");
+        }
+    }
+}
