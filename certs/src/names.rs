@@ -108,7 +108,7 @@ pub enum SubjectAltName {
 }
 
 impl SubjectAltName {
-    /// A DNS name (RFC 1123 §2.1), perhaps `*.` before it (RFC 6125 §6.4.3).
+    /// A DNS name (RFC 1123 §2.1), perhaps `*.` before it (RFC 9525 §6.3).
     ///
     /// # Errors
     ///
@@ -148,7 +148,7 @@ impl SubjectAltName {
         }
         Err(Error::Name {
             name,
-            why: "it is no URI with a scheme and an authority (RFC 5280 §4.2.1.6)",
+            why: "it is no URI with a scheme and an authority (RFC 3986 §3)",
         })
     }
 

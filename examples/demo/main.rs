@@ -184,6 +184,8 @@ async fn run(fipsctl: &Path) -> Result<(), Failure> {
     )?;
 
     drop(cluster);
+    work.close()
+        .map_err(|e| Failure::new("remove the temporary folder", e))?;
     Step::begin("done");
     Step::say("no write failed, every member serves its new certificate, etcd is stopped,");
     Step::say("the temporary folder is removed");

@@ -51,7 +51,7 @@ pub enum CertificateReason {
     },
     /// A signature algorithm no profile names.
     #[error(
-        "it is signed with {found}, which is not accepted (SP 800-131Ar2 §3, SP 800-52r2 \
+        "it is signed with {found}, which is not accepted (SP 800-131Ar2 §9, SP 800-52r2 \
          §3.2.1): have its issuer sign again with SHA-256, SHA-384 or SHA-512"
     )]
     SignatureAlgorithm {

@@ -98,7 +98,7 @@ fn of_incompatible(reason: &PeerIncompatible) -> Explanation {
         PeerIncompatible::NoSignatureSchemesInCommon
         | PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon => new(
             "the peer takes no signature this side's key can make",
-            "signatures use SHA-256, SHA-384 or SHA-512 (SP 800-131Ar2 §3)",
+            "signatures use SHA-256, SHA-384 or SHA-512 (SP 800-131Ar2 §9)",
             "enable ECDSA or RSA with SHA-2 at the peer",
         ),
         PeerIncompatible::ServerDoesNotSupportTls12Or13
@@ -140,7 +140,7 @@ fn of_certificate(error: &CertificateError) -> Explanation {
         ),
         E::NotValidForName | E::NotValidForNameContext { .. } => new(
             error.to_string(),
-            "a server's certificate must name it in subjectAltName (RFC 6125, SP 800-52r2 \
+            "a server's certificate must name it in subjectAltName (RFC 9525 §2, SP 800-52r2 \
              §3.2.1)",
             "connect by a name of the certificate, or issue it again with this name",
         ),
@@ -159,7 +159,7 @@ fn of_certificate(error: &CertificateError) -> Explanation {
         | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => new(
             "the peer's chain or handshake is signed with an algorithm that is not accepted",
             "ECDSA comes with the hash of its curve, RSA with SHA-256, SHA-384 or SHA-512 \
-             (SP 800-52r2 §3.2.1)",
+             (RFC 8446 §4.2.3, SP 800-52r2 §3.2.1)",
             "have the certificate issued again",
         ),
         E::Other(other) => match other.0.downcast_ref::<CertificateRefused>() {

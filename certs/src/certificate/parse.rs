@@ -120,7 +120,7 @@ fn algorithm_of_key(info: &SubjectPublicKeyInfo<'_>) -> Option<Vec<u8>> {
     Some(Any::from_der(info.data).ok()?.1.data.to_vec())
 }
 
-/// The kind and size of a key, and whether policy takes it (SP 800-131A: RSA from 2048 bits).
+/// The kind and size of a key, and whether policy takes it (SP 800-131Ar2 §3: RSA from 2048 bits).
 fn judge_key(info: &SubjectPublicKeyInfo<'_>) -> (String, bool) {
     match info.parsed() {
         Ok(PublicKey::EC(_)) => {

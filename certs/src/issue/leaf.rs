@@ -53,7 +53,7 @@ impl LeafParams {
     /// # Errors
     ///
     /// [`Error::Authority`] when the issuer is not valid now or has the leaf's own name, or for
-    /// a server without names (RFC 9525 §6.1 reads the subject no more); [`Error::Key`];
+    /// a server without names (RFC 9525 §2 reads the subject no more); [`Error::Key`];
     /// [`Error::Crypto`]; [`Error::Encode`].
     pub fn signed_by(
         &self,
@@ -67,7 +67,7 @@ impl LeafParams {
         };
         if self.usages.server() && self.names.is_empty() {
             return Err(refuse(
-                "a server's leaf needs a name or an address (RFC 9525 §6.1)",
+                "a server's leaf needs a name or an address (RFC 9525 §4.1)",
             ));
         }
         let validity = Validity::new(clock.now(), self.lifetime, Some(issuer.certificate()))

@@ -78,7 +78,7 @@ impl KeyType {
     }
 
     /// What a key of this type signs certificates with. PKCS#1 v1.5 for RSA: every peer reads
-    /// it, and SP 800-52r2 §3.4 takes both.
+    /// it, and SP 800-52r2 §3.2.1 takes both.
     pub(crate) const fn scheme(self) -> Scheme {
         match self {
             Self::P256 => Scheme::EcdsaP256Sha256,

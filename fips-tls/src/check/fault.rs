@@ -47,7 +47,7 @@ pub enum ConfigFault {
     #[error("secret extraction is on: traffic keys would leave the module; leave it off")]
     SecretExtraction,
     /// Server names are not sent.
-    #[error("server name indication is off (SP 800-52r2 §3.4.1.2): leave it on")]
+    #[error("server name indication is off (SP 800-52r2 §4.4.1): leave it on")]
     ServerName,
     /// Sessions are kept in memory, without a bound on their life.
     #[error("a session store is set: sessions live in tickets alone, one hour at most")]
