@@ -167,6 +167,9 @@ impl Boundary {
     }
 
     /// The checks as an entry would run them, without opening anything.
+    ///
+    /// They are the very checks: the module tests itself, and a process that asks to be
+    /// non-dumpable becomes so.
     pub fn examine(requirements: Requirements) -> Evidence {
         let (_, checks) = run_checks(requirements);
         Evidence::of_checks(checks, Opening::Strict)

@@ -75,9 +75,9 @@ pub(crate) enum PkiCommand {
 /// Which files a PKI consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Layout {
-    /// k3s: <data-dir>/server
+    /// k3s: the folder `server` of the data directory
     K3s,
-    /// RKE2: <data-dir>/server
+    /// RKE2: the folder `server` of the data directory
     Rke2,
 }
 
