@@ -40,4 +40,4 @@ demo: ## the main job: status, a PKI, a three-member etcd, renewal under load
 
 bench: ## criterion benches
 	scripts/deps build
-	$(CARGO) bench --locked $(EVALUATION)
+	$(CARGO) bench --locked $(EVALUATION) --bench '*'
