@@ -63,6 +63,16 @@ pub enum Opening {
     Evaluation,
 }
 
+/// The organizational unit in the subject of every authority made under evaluation. It is part
+/// of what the authority signs and of every name it issues under: a strict boundary refuses to
+/// use such a certificate, and nobody can take the mark out.
+pub const EVALUATION_MARK: &str = "EVALUATION ONLY - NOT FOR PRODUCTION";
+
+/// How the gate of this process was opened; `None` before an entry has succeeded.
+pub fn opening() -> Option<Opening> {
+    STATUS.get().map(Status::opening)
+}
+
 /// A rule that did not hold and was let through.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Waiver {

@@ -55,12 +55,13 @@ pub mod indicator;
 pub mod pem;
 pub mod random;
 pub mod record;
+pub mod rfc4514;
 pub mod seal;
 pub mod signing;
 pub mod tls12_prf;
 pub mod verification;
 
-pub use boundary::{Boundary, Opening, Requirements, Status, Waiver};
+pub use boundary::{Boundary, EVALUATION_MARK, Opening, Requirements, Status, Waiver, opening};
 pub use build_facts::{BuildFacts, CRATE_DEVIATIONS};
 pub use check::{Check, Group, Outcome};
 pub use diagnostic::Diagnostic;
