@@ -99,6 +99,15 @@ impl Facts {
         };
         field("c_compiler", quoted(&self.compiler));
         field("c_flags", quoted(text("CMAKE_C_FLAGS").trim()));
+        field("asm_flags", quoted(text("CMAKE_ASM_FLAGS").trim()));
+        field(
+            "toolchain_file",
+            quoted(
+                self.cache
+                    .get("CMAKE_TOOLCHAIN_FILE")
+                    .map_or("", String::as_str),
+            ),
+        );
         field("cmake_build_type", quoted(&text("CMAKE_BUILD_TYPE")));
         field("fips_build", quoted(&text("FIPS")));
         field(

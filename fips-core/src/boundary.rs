@@ -178,11 +178,10 @@ impl Boundary {
 
     /// The checks as an entry would run them, without opening anything.
     ///
-    /// They are the very checks: the module tests itself, and a process that asks to be
-    /// non-dumpable becomes so.
+    /// They are the very checks: the module tests itself. Nothing of the process is changed.
     pub fn examine(requirements: Requirements) -> Evidence {
         let (_, checks) = run_checks(requirements);
-        Evidence::of_checks(checks, Opening::Strict)
+        Evidence::of_checks(announced(requirements, checks), Opening::Strict)
     }
 
     /// As [`examine`](Self::examine), for an entry by `enter_for_evaluation`.
@@ -190,7 +189,7 @@ impl Boundary {
     pub fn examine_for_evaluation(requirements: Requirements) -> Evidence {
         let (kernel, mut checks) = run_checks(requirements);
         waive_for_evaluation(&kernel, &mut checks);
-        Evidence::of_checks(checks, Opening::Evaluation)
+        Evidence::of_checks(announced(requirements, checks), Opening::Evaluation)
     }
 
     fn open(requirements: Requirements, opening: Opening) -> Result<Self, Refusal> {
@@ -207,7 +206,12 @@ impl Boundary {
         if opening == Opening::Evaluation {
             waive_for_evaluation(&kernel, &mut checks);
         }
-        if checks.iter().any(|check| check.outcome == Outcome::Failed) {
+        let failed = |checks: &[Check]| checks.iter().any(|check| check.outcome == Outcome::Failed);
+        if requirements.non_dumpable && !failed(&checks) {
+            // Last, so that a refusal leaves the process as it was.
+            checks.push(environment::become_non_dumpable());
+        }
+        if failed(&checks) {
             let refusal = Refusal { checks };
             for check in refusal.failed() {
                 tracing::error!(
@@ -261,6 +265,14 @@ pub(crate) fn require_open(service: Service) -> Result<(), Error> {
     }
 }
 
+/// The checks, with what an entry would do to the process.
+fn announced(requirements: Requirements, mut checks: Vec<Check>) -> Vec<Check> {
+    if requirements.non_dumpable {
+        checks.push(environment::would_become_non_dumpable());
+    }
+    checks
+}
+
 /// All six groups; never stops at the first failure.
 fn run_checks(requirements: Requirements) -> (KernelFips, Vec<Check>) {
     let facts = BuildFacts::of_this_build();
@@ -272,10 +284,24 @@ fn run_checks(requirements: Requirements) -> (KernelFips, Vec<Check>) {
     ));
     checks.extend(integrity());
     checks.extend(entropy::checks(&facts));
-    // After the kernel's: a non-dumpable process may not read its own fdinfo.
-    checks.extend(environment::checks(requirements.non_dumpable));
+    checks.extend(environment::checks());
     checks.extend(build_facts::checks(&facts));
+    if patched_branch_accepted(&checks) {
+        // The digests are those of 3.1.0: a patched release cannot have them all.
+        for check in &mut checks {
+            if check.id == build_facts::SOURCES {
+                *check = check.clone().waived();
+            }
+        }
+    }
     (kernel, checks)
+}
+
+/// Whether the version was let through as a patched release of the certificate's branch.
+fn patched_branch_accepted(checks: &[Check]) -> bool {
+    checks
+        .iter()
+        .any(|check| check.id == module::VERSION && check.outcome == Outcome::Waived)
 }
 
 /// The module's own tests, run now. It aborts the process when one fails; a `false` would be
@@ -336,7 +362,7 @@ fn waivers(checks: &[Check], opening: Opening) -> Vec<Waiver> {
             check: check.id,
             found: check.found.clone(),
             by: match (check.group, opening) {
-                (Group::Module, _) => "Requirements::accept_patched_branch()",
+                (Group::Build | Group::Module, _) => "Requirements::accept_patched_branch()",
                 (_, Opening::Evaluation) => "Boundary::enter_for_evaluation()",
                 (_, Opening::Strict) => "Requirements",
             },
@@ -404,6 +430,44 @@ mod tests {
                 "{id}"
             );
         }
+    }
+
+    #[test]
+    fn a_patched_branch_waives_its_version_and_its_sources_alone() {
+        let with_version = |outcome: fn(Check) -> Check| {
+            let mut checks = run_checks(Requirements::strict()).1;
+            for check in &mut checks {
+                if check.id == module::VERSION {
+                    *check = outcome(check.clone().fails_with("x"));
+                }
+            }
+            checks
+        };
+        assert!(!patched_branch_accepted(
+            &run_checks(Requirements::strict()).1
+        ));
+        assert!(!patched_branch_accepted(&with_version(|check| check)));
+        assert!(patched_branch_accepted(&with_version(Check::waived)));
+    }
+
+    #[test]
+    fn examining_changes_nothing_of_the_process() {
+        let owner = || {
+            use std::os::unix::fs::MetadataExt;
+            std::fs::metadata("/proc/self/environ")
+                .map(|m| (m.uid(), m.gid()))
+                .unwrap()
+        };
+        use rustix::process::dumpable_behavior;
+        let before = (dumpable_behavior().unwrap(), owner());
+        let evidence = Boundary::examine(Requirements::strict().non_dumpable());
+        assert_eq!((dumpable_behavior().unwrap(), owner()), before);
+        assert!(
+            evidence
+                .checks
+                .iter()
+                .any(|check| check.id == "environment.dumpable")
+        );
     }
 
     #[test]

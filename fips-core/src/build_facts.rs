@@ -12,6 +12,10 @@ pub struct BuildFacts {
     pub c_compiler: &'static str,
     /// Flags given to it.
     pub c_flags: &'static str,
+    /// Flags given to the assembler.
+    pub asm_flags: &'static str,
+    /// CMake toolchain file; empty when there is none.
+    pub toolchain_file: &'static str,
     /// CMake build type.
     pub cmake_build_type: &'static str,
     /// CMake's `FIPS` option.
@@ -70,13 +74,45 @@ impl BuildFacts {
     }
 }
 
+/// Name of the sources' check.
+pub(crate) const SOURCES: &str = "build.module-sources";
+
+/// Compiler options that change what the sources mean, or bring in others.
+const CHANGING_OPTIONS: [&str; 15] = [
+    "-B",
+    "-D",
+    "-I",
+    "-U",
+    "-Wa,",
+    "-Wp,",
+    "-X",
+    "-fplugin",
+    "-idirafter",
+    "-imacros",
+    "-include",
+    "-iquote",
+    "-isystem",
+    "-specs",
+    "-x",
+];
+
+/// The first option among `flags` that changes what the sources mean.
+fn changing_option(flags: &str) -> Option<&str> {
+    flags.split_ascii_whitespace().find(|flag| {
+        flag.starts_with('@')
+            || CHANGING_OPTIONS
+                .iter()
+                .any(|option| flag.starts_with(option))
+    })
+}
+
 pub(crate) fn checks(facts: &BuildFacts) -> Vec<Check> {
     const CACHE: &str = "CMake cache of the module's build";
     const POLICY: &str = "security policy of #5314, §11.1";
 
     let sources = Check::passed(
         Group::Build,
-        "build.module-sources",
+        SOURCES,
         "every source file is byte-identical to the validated release's, none added",
     )
     .read_from("the folder the module was compiled from, hashed when fips-core was built")
@@ -119,6 +155,19 @@ pub(crate) fn checks(facts: &BuildFacts) -> Vec<Check> {
             wrong.push(format!("{name} is {found}, not {wanted}"));
         }
     }
+    for (name, flags) in [("CFLAGS", facts.c_flags), ("ASMFLAGS", facts.asm_flags)] {
+        if let Some(option) = changing_option(flags) {
+            wrong.push(format!(
+                "{name} has {option}, which changes what is compiled"
+            ));
+        }
+    }
+    if !facts.toolchain_file.is_empty() {
+        wrong.push(format!(
+            "the toolchain file {} was used",
+            facts.toolchain_file
+        ));
+    }
     if facts.no_assembly {
         wrong.push("OPENSSL_NO_ASM is set".to_owned());
     }
@@ -132,8 +181,9 @@ pub(crate) fn checks(facts: &BuildFacts) -> Vec<Check> {
         ))
     } else {
         options.found(wrong.join("; ")).fails_with(
-            "build with AWS_LC_FIPS_SYS_NO_ASM and AWS_LC_FIPS_SYS_SMALL unset or 0 and \
-             AWS_LC_FIPS_SYS_STATIC unset or 1",
+            "build with AWS_LC_FIPS_SYS_NO_ASM and AWS_LC_FIPS_SYS_SMALL unset or 0, \
+             AWS_LC_FIPS_SYS_STATIC unset or 1, CFLAGS without options that define, include or \
+             wrap, and no CMake toolchain file",
         )
     };
 
@@ -177,6 +227,22 @@ mod tests {
             },
             BuildFacts {
                 shared_library: "1",
+                ..good
+            },
+            BuildFacts {
+                c_flags: "-O2 -DOPENSSL_SMALL",
+                ..good
+            },
+            BuildFacts {
+                c_flags: "-include x.h",
+                ..good
+            },
+            BuildFacts {
+                asm_flags: "-m64 @options",
+                ..good
+            },
+            BuildFacts {
+                toolchain_file: "x.cmake",
                 ..good
             },
             BuildFacts {

@@ -1,21 +1,19 @@
 //! What the security policy forbids around a running module (§6.2), as far as we can see it.
 
-use std::fs;
+use std::path::Path;
 
 use crate::check::{Check, Group};
+use crate::procfs::{Fault, Procfs};
 
 const SOURCE: &str = "security policy of #5314, §6.2";
 
-pub(crate) fn checks(non_dumpable: bool) -> Vec<Check> {
-    let mut checks = vec![tracer(), unseen()];
-    if non_dumpable {
-        checks.push(dumpable());
-    }
-    checks
+pub(crate) fn checks() -> [Check; 2] {
+    [tracer(), unseen()]
 }
 
 fn tracer() -> Check {
     const STATUS: &str = "/proc/self/status";
+    const MEND: &str = "mount the kernel's own procfs at /proc and let this process read it";
     let check = Check::passed(
         Group::Environment,
         "environment.tracer",
@@ -23,13 +21,15 @@ fn tracer() -> Check {
     )
     .read_from(format!("{STATUS}, TracerPid"))
     .source(SOURCE);
-    let status = match fs::read_to_string(STATUS) {
+    let status = Procfs::open(Path::new("/proc"))
+        .map_err(|fault| match fault {
+            Fault::NotProcfs(kind) => format!("/proc is a {kind}"),
+            Fault::Unreadable(why) => why,
+        })
+        .and_then(|procfs| procfs.read_own("status"));
+    let status = match status {
         Ok(status) => status,
-        Err(error) => {
-            return check
-                .found(format!("{STATUS}: {error}"))
-                .fails_with("mount procfs at /proc and let this process read it");
-        }
+        Err(why) => return check.found(why).fails_with(MEND),
     };
     match tracer_pid(&status) {
         Some(0) => check.found("none"),
@@ -62,27 +62,37 @@ fn unseen() -> Check {
     .unchecked()
 }
 
-fn dumpable() -> Check {
+/// Makes this process non-dumpable. Called last on an entry, when all else has passed: it changes
+/// the owner of this process's files in procfs.
+pub(crate) fn become_non_dumpable() -> Check {
     use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior};
 
-    let check = Check::passed(
+    let check = dumpable();
+    let set =
+        set_dumpable_behavior(DumpableBehavior::NotDumpable).and_then(|()| dumpable_behavior());
+    let found = match set {
+        Ok(DumpableBehavior::NotDumpable) => return check.found("not dumpable"),
+        Ok(other) => format!("{other:?}"),
+        Err(error) => format!("prctl failed: {error}"),
+    };
+    check
+        .found(found)
+        .fails_with("allow prctl(PR_SET_DUMPABLE) in this process's seccomp filter")
+}
+
+/// What an entry would do, without doing it.
+pub(crate) fn would_become_non_dumpable() -> Check {
+    dumpable().found("set on entering, not now").unchecked()
+}
+
+fn dumpable() -> Check {
+    Check::passed(
         Group::Environment,
         "environment.dumpable",
         "no core dump and no ptrace by this user",
     )
     .read_from("prctl(PR_GET_DUMPABLE)")
-    .source("prctl(2); asked for by Requirements::non_dumpable()");
-    let set =
-        set_dumpable_behavior(DumpableBehavior::NotDumpable).and_then(|()| dumpable_behavior());
-    match set {
-        Ok(DumpableBehavior::NotDumpable) => check.found("not dumpable"),
-        Ok(other) => check
-            .found(format!("{other:?}"))
-            .fails_with("allow prctl(PR_SET_DUMPABLE) in this process's seccomp filter"),
-        Err(error) => check
-            .found(format!("prctl failed: {error}"))
-            .fails_with("allow prctl(PR_SET_DUMPABLE) in this process's seccomp filter"),
-    }
+    .source("prctl(2); asked for by Requirements::non_dumpable()")
 }
 
 #[cfg(test)]

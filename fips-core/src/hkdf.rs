@@ -7,6 +7,7 @@ use std::fmt;
 
 use aws_lc_rs::hkdf as lc;
 
+use crate::boundary::require_open;
 use crate::digest::Algorithm;
 use crate::error::{Error, Guard};
 use crate::indicator::{self, Service};
@@ -25,8 +26,9 @@ impl Prk {
     ///
     /// # Errors
     ///
-    /// [`Guard::EmptySalt`].
+    /// [`Error::GateClosed`]; [`Guard::EmptySalt`].
     pub fn extract(algorithm: Algorithm, salt: &[u8], secret: &[u8]) -> Result<Self, Error> {
+        require_open(Service::Hkdf)?;
         if salt.is_empty() {
             return Err(guard(Guard::EmptySalt));
         }
@@ -38,8 +40,9 @@ impl Prk {
     ///
     /// # Errors
     ///
-    /// [`Guard::KeyLength`] when it is not of the hash's length.
+    /// [`Error::GateClosed`]; [`Guard::KeyLength`] when it is not of the hash's length.
     pub fn from_bytes(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, Error> {
+        require_open(Service::Hkdf)?;
         if bytes.len() != algorithm.output_len() {
             return Err(guard(Guard::KeyLength {
                 expected: algorithm.output_len(),
@@ -109,12 +112,14 @@ fn guard(guard: Guard) -> Error {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "evaluation"))]
 mod tests {
     use super::*;
+    use crate::{Boundary, Requirements};
 
     #[test]
     fn rfc5869_test_case_1() {
+        Boundary::enter_for_evaluation(Requirements::strict()).unwrap();
         let salt: Vec<u8> = (0..=0x0c).collect();
         let info: Vec<u8> = (0xf0..=0xf9).collect();
         let prk = Prk::extract(Algorithm::Sha256, &salt, &[0x0b; 22]).unwrap();
@@ -126,6 +131,7 @@ mod tests {
 
     #[test]
     fn guards_on_both_sides() {
+        Boundary::enter_for_evaluation(Requirements::strict()).unwrap();
         assert!(Prk::extract(Algorithm::Sha256, &[], b"x").is_err());
         let prk = Prk::extract(Algorithm::Sha256, &[0; 32], b"x").unwrap();
         assert!(prk.expand(&[], &mut [0; 8]).is_err());

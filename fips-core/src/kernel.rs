@@ -1,13 +1,15 @@
 //! The kernel's FIPS flag, and whether the file that says so is the kernel's own.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::AsRawFd;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use serde::Serialize;
 
 use crate::check::{Check, Group};
+use crate::procfs::{Fault, Procfs, place};
 
 /// Where the flag lives below the root of procfs.
 const FLAG: &str = "sys/crypto/fips_enabled";
@@ -77,88 +79,32 @@ impl KernelDetector {
 
     /// Opens the file once, proves by its mount that it is the kernel's, reads it.
     ///
-    /// The proof: the mount id of the open descriptor (`fdinfo`) names a row of `mountinfo`;
-    /// that mount is of type `proc`, and its root joined with the path below its mount point
-    /// is exactly `/sys/crypto/fips_enabled`. A read-only remount of `/proc/sys`, as container
-    /// runtimes make it, passes; a file bound over it does not, wherever it comes from.
+    /// The proof: the root of procfs is one by `fstatfs` and its inode; the mount id of the open
+    /// file, from `statx`, names a row of the mount table, which is itself read from that procfs
+    /// with nothing mounted over it; that mount is of type `proc` and its root joined with the
+    /// path below its mount point is exactly `/sys/crypto/fips_enabled`. A read-only remount of
+    /// `/proc/sys`, as container runtimes make it, passes; a file bound over it does not,
+    /// wherever it comes from, nor does a false `/proc` as a whole.
     ///
-    /// Limit: who was root of the mount namespace before this process can still lie.
+    /// Limits: needs Linux 5.8 (`statx` with mount ids), else the answer is
+    /// [`Unreadable`](KernelFips::Unreadable); and whoever controls the kernel can still lie.
     pub fn detect(&self) -> KernelFips {
-        let path = self.path();
-        match File::open(&path) {
-            Ok(file) => self.judge_file(file, &path),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.judge_absence(&path),
-            Err(error) => KernelFips::Unreadable(format!("{}: {error}", path.display())),
-        }
-    }
-
-    fn judge_file(&self, mut file: File, path: &Path) -> KernelFips {
-        match self.genuine(&file, path, "/sys/crypto/fips_enabled") {
-            Ok(None) => {}
-            Ok(Some(lie)) => return KernelFips::NotGenuine(lie),
-            Err(error) => return KernelFips::Unreadable(error),
-        }
-        // A genuine file holds two bytes; one that never ends must not hold us.
-        let mut content = Vec::new();
-        if let Err(error) = (&mut file).take(64).read_to_end(&mut content) {
-            return KernelFips::Unreadable(format!("{}: {error}", path.display()));
-        }
-        match content.strip_suffix(b"\n").unwrap_or(&content) {
-            b"1" => KernelFips::Enabled,
-            b"0" => KernelFips::Disabled,
-            other => KernelFips::Unexpected(String::from_utf8_lossy(other).into_owned()),
-        }
-    }
-
-    /// No file: a kernel without FIPS mode, or no procfs to ask.
-    fn judge_absence(&self, path: &Path) -> KernelFips {
-        // `sys` of a genuine procfs must be there, else absence proves nothing about the
-        // kernel (an empty tmpfs over it looks the same).
-        let sys = self.proc_root.join("sys");
-        let dir = match File::open(&sys) {
-            Ok(dir) => dir,
-            Err(error) => {
-                return KernelFips::Unreadable(format!(
-                    "{}: {error}; is procfs mounted at {}?",
-                    sys.display(),
-                    self.proc_root.display()
-                ));
+        let procfs = match Procfs::open(&self.proc_root) {
+            Ok(procfs) => procfs,
+            Err(Fault::Unreadable(why)) => return KernelFips::Unreadable(why),
+            Err(Fault::NotProcfs(kind)) => {
+                return KernelFips::NotGenuine(NotGenuine::OtherFileSystem {
+                    kind,
+                    mount_point: self.proc_root.display().to_string(),
+                });
             }
         };
-        match self.genuine(&dir, &sys, "/sys") {
-            Ok(None) => KernelFips::Absent,
-            Ok(Some(NotGenuine::OtherFileSystem { kind, mount_point })) => {
-                KernelFips::Unreadable(format!(
-                    "{} does not exist, and {} is {kind} mounted at {mount_point}, not procfs",
-                    path.display(),
-                    sys.display()
-                ))
-            }
-            Ok(Some(lie @ NotGenuine::OtherProcFile { .. })) => KernelFips::NotGenuine(lie),
-            Err(error) => KernelFips::Unreadable(error),
+        let path = self.path();
+        match procfs.open_below(FLAG, OFlags::RDONLY) {
+            Ok(flag) => judge_file(&procfs, flag.into(), &path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => judge_absence(&procfs, &path),
+            Err(error) => KernelFips::Unreadable(format!("{}: {error}", path.display())),
         }
-    }
-
-    /// Whether the open `file`, reached by `path`, is procfs's own `expected`.
-    fn genuine(
-        &self,
-        file: &File,
-        path: &Path,
-        expected: &str,
-    ) -> Result<Option<NotGenuine>, String> {
-        // Both from /proc itself, not from `proc_root`: a forged root must not vouch for
-        // itself. A procfs mounted elsewhere still passes.
-        let fdinfo = format!("/proc/self/fdinfo/{}", file.as_raw_fd());
-        let fdinfo = fs::read_to_string(&fdinfo).map_err(|e| format!("{fdinfo}: {e}"))?;
-        let mount_id = fdinfo
-            .lines()
-            .find_map(|line| line.strip_prefix("mnt_id:"))
-            .and_then(|id| id.trim().parse().ok())
-            .ok_or("/proc/self/fdinfo names no mount id")?;
-        let mounts = fs::read_to_string("/proc/self/mountinfo")
-            .map_err(|e| format!("/proc/self/mountinfo: {e}"))?;
-        let resolved = fs::canonicalize(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        judge_mount(&mounts, mount_id, &resolved, expected)
     }
 
     /// The gate's check.
@@ -204,6 +150,54 @@ impl KernelDetector {
 
 const BOOT: &str = "boot with fips=1 on the kernel command line (RHEL: fips-mode-setup --enable; \
                     Ubuntu Pro: pro enable fips)";
+
+fn judge_file(procfs: &Procfs, mut flag: File, path: &Path) -> KernelFips {
+    match genuine(procfs, &flag, FLAG) {
+        Ok(None) => {}
+        Ok(Some(lie)) => return KernelFips::NotGenuine(lie),
+        Err(error) => return KernelFips::Unreadable(error),
+    }
+    // A genuine file holds two bytes; one that never ends must not hold us.
+    let mut content = Vec::new();
+    if let Err(error) = (&mut flag).take(64).read_to_end(&mut content) {
+        return KernelFips::Unreadable(format!("{}: {error}", path.display()));
+    }
+    match content.strip_suffix(b"\n").unwrap_or(&content) {
+        b"1" => KernelFips::Enabled,
+        b"0" => KernelFips::Disabled,
+        other => KernelFips::Unexpected(String::from_utf8_lossy(other).into_owned()),
+    }
+}
+
+/// No file: a kernel without FIPS mode, unless a mount on the way hides it.
+fn judge_absence(procfs: &Procfs, path: &Path) -> KernelFips {
+    for (folder, required) in [("sys", true), ("sys/crypto", false)] {
+        let fd = match procfs.open_below(folder, OFlags::PATH | OFlags::DIRECTORY) {
+            Ok(fd) => fd,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !required => continue,
+            Err(error) => {
+                return KernelFips::Unreadable(format!(
+                    "{}: {error}; is procfs mounted without it (subset=pid)?",
+                    procfs.path(folder).display()
+                ));
+            }
+        };
+        match genuine(procfs, &fd, folder) {
+            Ok(None) => {}
+            Ok(Some(lie)) => return KernelFips::NotGenuine(lie),
+            Err(error) => return KernelFips::Unreadable(format!("{}: {error}", path.display())),
+        }
+    }
+    KernelFips::Absent
+}
+
+/// Whether the open `file` is procfs's own `below`.
+fn genuine(procfs: &Procfs, file: impl AsFd, below: &str) -> Result<Option<NotGenuine>, String> {
+    let path = procfs.path(below);
+    let (_, mount) = place(file).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mounts = procfs.read_own("mountinfo")?;
+    judge_mount(&mounts, mount, &path, &format!("/{below}"))
+}
 
 /// Looks `mount_id` up in `mountinfo` (proc(5)) and compares.
 fn judge_mount(
@@ -270,6 +264,8 @@ fn unescape(field: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const FILE: &str = "/proc/sys/crypto/fips_enabled";
@@ -359,14 +355,15 @@ mod tests {
     }
 
     #[test]
-    fn without_procfs_the_answer_is_unreadable_not_absent() {
+    fn without_procfs_the_answer_is_never_absent() {
         let dir = tempfile::tempdir().unwrap();
-        for _ in 0..2 {
-            let state = KernelDetector::new(dir.path()).detect();
-            assert!(matches!(state, KernelFips::Unreadable(_)), "{state:?}");
-            // The second time with an empty `sys` that is no procfs.
-            let _ = fs::create_dir(dir.path().join("sys"));
-        }
+        let state = KernelDetector::new(dir.path()).detect();
+        assert!(matches!(state, KernelFips::NotGenuine(_)), "{state:?}");
+        let state = KernelDetector::new(dir.path().join("none")).detect();
+        assert!(matches!(state, KernelFips::Unreadable(_)), "{state:?}");
+        // A folder of a genuine procfs is not its root.
+        let state = KernelDetector::new("/proc/self").detect();
+        assert!(matches!(state, KernelFips::NotGenuine(_)), "{state:?}");
     }
 
     #[test]

@@ -44,6 +44,7 @@ mod evidence;
 mod ffi;
 mod kernel;
 mod module;
+mod procfs;
 mod refusal;
 mod statement;
 

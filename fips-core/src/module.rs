@@ -122,6 +122,9 @@ pub(crate) fn lookup(version: &str) -> Option<&'static KnownVersion> {
     known_versions().iter().find(|row| row.version == version)
 }
 
+/// Name of the version's check.
+pub(crate) const VERSION: &str = "module.version";
+
 /// The two checks of the group; the second is waivable by `accept_patched_branch` alone.
 pub(crate) fn checks(version: &str, accept_patched_branch: bool) -> [Check; 2] {
     let mode = Check::passed(
@@ -143,7 +146,7 @@ pub(crate) fn checks(version: &str, accept_patched_branch: bool) -> [Check; 2] {
 fn version_check(version: &str, accept_patched_branch: bool) -> Check {
     let check = Check::passed(
         Group::Module,
-        "module.version",
+        VERSION,
         "a version that a CMVP certificate names: AWS-LC FIPS 3.1.0",
     )
     .read_from("awslc_version_string() of the linked module")

@@ -74,7 +74,8 @@ impl SealingKey {
                 guard: Guard::BudgetSpent,
             });
         }
-        let mut message = Vec::with_capacity(OVERHEAD + plain.len());
+        // Wiped unless the indicator approves: until then it may hold the plaintext.
+        let mut message = Zeroizing::new(Vec::with_capacity(OVERHEAD + plain.len()));
         message.extend_from_slice(&[0; lc::NONCE_LEN]);
         message.extend_from_slice(plain);
         indicator::observe(Service::SealedSeal, || {
@@ -85,7 +86,7 @@ impl SealingKey {
             message.extend_from_slice(tag.as_ref());
             Ok::<_, aws_lc_rs::error::Unspecified>(())
         })?;
-        Ok(message)
+        Ok(std::mem::take(&mut *message))
     }
 
     /// Opens what [`seal`](Self::seal) made with the same `aad`.

@@ -84,7 +84,7 @@ impl fmt::Display for Statement {
         match self.module {
             ModuleClaim::SourceOfValidated => write!(
                 f,
-                "{}, built from sources byte-identical to those of the module that CMVP \
+                "{}, built from a source folder byte-identical to that of the module that CMVP \
                  certificate #5314 validates",
                 self.version
             )?,
@@ -148,13 +148,16 @@ fn module_claim(version: &str, facts: &BuildFacts) -> ModuleClaim {
 
 /// Compares this machine with the rows of the certificate: Amazon Linux 2023 on Graviton4
 /// (r8g.metal) and on Intel Xeon Platinum 8375C (c6i.metal).
+///
+/// The kernel must be Amazon's too: in a container, os-release is the image's.
 fn environment() -> (EnvironmentClaim, String) {
     let os = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let machine = fs::read_to_string("/sys/class/dmi/id/product_name").unwrap_or_default();
-    environment_claim(&os, machine.trim())
+    let kernel = rustix::system::uname();
+    environment_claim(&os, machine.trim(), &kernel.release().to_string_lossy())
 }
 
-fn environment_claim(os_release: &str, machine: &str) -> (EnvironmentClaim, String) {
+fn environment_claim(os_release: &str, machine: &str, kernel: &str) -> (EnvironmentClaim, String) {
     let value = |name: &str| {
         os_release
             .lines()
@@ -167,12 +170,13 @@ fn environment_claim(os_release: &str, machine: &str) -> (EnvironmentClaim, Stri
         machine
     };
     let found = format!(
-        "{} on {machine_name} ({})",
+        "{}, kernel {kernel}, on {machine_name} ({})",
         value("PRETTY_NAME").unwrap_or("unknown system"),
         std::env::consts::ARCH
     );
     let tested = value("ID") == Some("amzn")
         && value("VERSION_ID") == Some("2023")
+        && kernel.contains(".amzn2023.")
         && matches!(machine, "c6i.metal" | "r8g.metal");
     let claim = if tested {
         EnvironmentClaim::Tested
@@ -189,19 +193,28 @@ mod tests {
     #[test]
     fn only_the_certificates_rows_are_tested_environments() {
         let amazon = "ID=\"amzn\"\nVERSION_ID=\"2023\"\nPRETTY_NAME=\"Amazon Linux 2023\"\n";
-        for (os, machine, expected) in [
-            (amazon, "c6i.metal", EnvironmentClaim::Tested),
-            (amazon, "r8g.metal", EnvironmentClaim::Tested),
-            (amazon, "c6i.large", EnvironmentClaim::Ported),
-            (amazon, "", EnvironmentClaim::Ported),
+        let kernel = "6.1.102-108.177.amzn2023.x86_64";
+        for (os, machine, kernel, expected) in [
+            (amazon, "c6i.metal", kernel, EnvironmentClaim::Tested),
+            (amazon, "r8g.metal", kernel, EnvironmentClaim::Tested),
+            (
+                amazon,
+                "c6i.metal",
+                "6.8.0-1015-aws",
+                EnvironmentClaim::Ported,
+            ),
+            (amazon, "c6i.large", kernel, EnvironmentClaim::Ported),
+            (amazon, "", kernel, EnvironmentClaim::Ported),
             (
                 "ID=debian\nVERSION_ID=\"12\"\n",
                 "c6i.metal",
+                kernel,
                 EnvironmentClaim::Ported,
             ),
-            ("", "r8g.metal", EnvironmentClaim::Ported),
+            ("", "r8g.metal", kernel, EnvironmentClaim::Ported),
         ] {
-            assert_eq!(environment_claim(os, machine).0, expected, "{os} {machine}");
+            let claim = environment_claim(os, machine, kernel).0;
+            assert_eq!(claim, expected, "{os} {machine} {kernel}");
         }
     }
 

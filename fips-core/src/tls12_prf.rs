@@ -3,6 +3,7 @@
 
 use aws_lc_rs::tls_prf as lc;
 
+use crate::boundary::require_open;
 use crate::digest::Algorithm;
 use crate::error::{Error, Guard};
 use crate::indicator::{self, EXCEPTIONS, Service};
@@ -14,7 +15,7 @@ pub const EXTENDED_MASTER_SECRET: &[u8] = b"extended master secret";
 ///
 /// # Errors
 ///
-/// [`Guard::PrfLabel`] for every label but [`EXTENDED_MASTER_SECRET`] and the three of
+/// [`Error::GateClosed`]. [`Guard::PrfLabel`] for every label but [`EXTENDED_MASTER_SECRET`] and the three of
 /// [`EXCEPTIONS`]: `master secret`, which would go without extended master secret, and the
 /// labels of exporters (RFC 5705), which no approved service of the module covers.
 /// [`Guard::EmptySecret`]; [`Error::NotApproved`]; [`Error::Module`].
@@ -25,6 +26,7 @@ pub fn derive(
     seed: &[u8],
     output: &mut [u8],
 ) -> Result<(), Error> {
+    require_open(Service::Tls12Prf)?;
     if secret.is_empty() {
         return Err(guard(Guard::EmptySecret));
     }
@@ -63,11 +65,13 @@ fn guard(guard: Guard) -> Error {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "evaluation"))]
 mod tests {
     use super::*;
+    use crate::{Boundary, Requirements};
 
     fn try_label(label: &[u8]) -> Result<(), Error> {
+        Boundary::enter_for_evaluation(Requirements::strict()).unwrap();
         derive(Algorithm::Sha256, &[3; 48], label, &[4; 32], &mut [0; 48])
     }
 

@@ -3,6 +3,7 @@
 use fips_core::agreement::{Curve, EphemeralKey};
 use fips_core::digest::Algorithm;
 use fips_core::record::{Cipher, Opener, Protocol, Sealer};
+use fips_core::tls12_prf::{EXTENDED_MASTER_SECRET, derive};
 use fips_core::{Diagnostic, Error, hkdf, hmac, random};
 
 fn closed<T: std::fmt::Debug>(answer: Result<T, Error>) {
@@ -17,6 +18,17 @@ fn leaf_services_that_make_secrets_are_closed() {
     closed(random::bytes::<16>());
     for curve in [Curve::P256, Curve::P384, Curve::P521] {
         closed(EphemeralKey::generate(curve));
+    }
+    closed(hkdf::Prk::extract(Algorithm::Sha256, &[0; 32], b"x"));
+    closed(hkdf::Prk::from_bytes(Algorithm::Sha256, &[1; 32]));
+    for label in [EXTENDED_MASTER_SECRET, b"key expansion"] {
+        closed(derive(
+            Algorithm::Sha256,
+            &[1; 48],
+            label,
+            b"x",
+            &mut [0; 48],
+        ));
     }
     for protocol in [Protocol::Tls12, Protocol::Tls13] {
         for cipher in [Cipher::Aes128Gcm, Cipher::Aes256Gcm] {
@@ -46,7 +58,5 @@ fn looking_needs_no_gate() {
             .verify_mac(Algorithm::Sha256, &[2; 32], b"x", tag.as_ref())
             .is_err()
     );
-    // Pure functions of secrets that only an open gate can have made.
     hmac::Key::new(Algorithm::Sha256, &[1; 32]).unwrap();
-    hkdf::Prk::from_bytes(Algorithm::Sha256, &[1; 32]).unwrap();
 }
