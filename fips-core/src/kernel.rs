@@ -134,7 +134,7 @@ impl KernelDetector {
                 .fails_with("mount procfs at /proc and let this process read it"),
             KernelFips::NotGenuine(NotGenuine::OtherFileSystem { kind, mount_point }) => check
                 .found(format!(
-                    "forged: a file of {kind} mounted at {mount_point} lies there"
+                    "forged: what lies there is {kind}, mounted at {mount_point}"
                 ))
                 .fails_with("remove that mount; the flag is the kernel's to set"),
             KernelFips::NotGenuine(NotGenuine::OtherProcFile { path }) => check

@@ -49,12 +49,12 @@ impl Procfs {
         let root = openat(CWD, path, flags, Mode::empty()).map_err(|e| unreadable(e.into()))?;
         let kind = fstatfs(&root).map_err(|e| unreadable(e.into()))?.f_type;
         if kind != PROC_SUPER_MAGIC {
-            return Err(Fault::NotProcfs(format!("file system of type {kind:#x}")));
+            return Err(Fault::NotProcfs(format!("a file system of type {kind:#x}")));
         }
         let (inode, mount) = place(&root).map_err(unreadable)?;
         if inode != ROOT_INODE {
             return Err(Fault::NotProcfs(
-                "folder of procfs, not its root".to_owned(),
+                "a folder of procfs, not its root".to_owned(),
             ));
         }
         let path = fs::canonicalize(path).map_err(unreadable)?;
