@@ -66,7 +66,7 @@ pub(crate) struct StatusArgs {
 pub(crate) enum PkiCommand {
     /// Judge every certificate of a PKI; exit 1 when one wants attention. Needs no open gate.
     Check(CheckArgs),
-    /// Make a new PKI.
+    /// Make a new PKI: the authorities, etcd's and the API server's leaves, the admin's kubeconfig.
     Init(InitArgs),
     /// Renew the leaves that are due, drifted or torn.
     Renew(RenewArgs),
@@ -103,7 +103,7 @@ Examples:
   fipsctl pki init ./server --node-name cp1 --node-ip 10.0.0.11 --san api.example.com --key-type p384
   fipsctl pki init ./server --dry-run")]
 pub(crate) struct InitArgs {
-    /// The folder to make it in; must not hold a PKI yet.
+    /// The folder to make it in, `server` of the data directory; must not hold a PKI yet.
     pub(crate) dir: PathBuf,
     /// Which files it consists of.
     #[arg(long, value_enum, default_value = "rke2")]
@@ -114,7 +114,7 @@ pub(crate) struct InitArgs {
     /// Address of this node; may be given several times.
     #[arg(long)]
     pub(crate) node_ip: Vec<IpAddr>,
-    /// Further name or address in the API server's certificate; may be given several times.
+    /// Further name or address in the API server's serving certificate; may be given several times.
     #[arg(long)]
     pub(crate) san: Vec<String>,
     /// DNS domain of the cluster.
@@ -129,9 +129,13 @@ pub(crate) struct InitArgs {
     /// Life of the authorities, in days.
     #[arg(long, default_value_t = 3650, value_parser = clap::value_parser!(u32).range(1..=36500))]
     pub(crate) ca_days: u32,
-    /// Life of the leaves, in days; never beyond the issuer's.
-    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36500))]
-    pub(crate) leaf_days: u32,
+    /// Life of the leaves, in days, at most that of the authorities [default: 365, or --ca-days where that is less].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=36500))]
+    pub(crate) leaf_days: Option<u32>,
+    /// Data directory as the control plane will see it: kubeconfigs name files below it
+    /// [default: the parent of DIR, when DIR is called `server`].
+    #[arg(long)]
+    pub(crate) data_dir: Option<PathBuf>,
     /// Say what would be made, and make nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -156,7 +160,8 @@ pub(crate) struct CheckArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A leaf is due when less than the smaller of 90 days and a third of its life is left.
+A leaf is due when less than the smaller of 90 days and a third of its life is left, unless
+--within-days or --within-fraction say otherwise; also when it drifted or is torn.
 
 Examples:
   fipsctl pki renew /var/lib/rancher/rke2/server --dry-run
@@ -172,10 +177,10 @@ pub(crate) struct RenewArgs {
     /// Renew this leaf, due or not; may be given several times.
     #[arg(long)]
     pub(crate) name: Vec<String>,
-    /// Due when at most this many days are left [default: 90].
+    /// Due with less than this many days left, whatever the life.
     #[arg(long)]
     pub(crate) within_days: Option<u32>,
-    /// Due when at most this part of the life is left, 0 to 1 [default: 0.333].
+    /// Due with less than this part of the life left, 0 to 1; with --within-days, the shorter of the two.
     #[arg(long, value_parser = fraction)]
     pub(crate) within_fraction: Option<f64>,
     /// Keep the keys, make new certificates alone.

@@ -88,7 +88,7 @@ const SPOILT: [(&str, Spoil); 6] = [
     ("empty", |path| fs::write(path, b"").unwrap()),
     ("truncated", |path| {
         let content = fs::read(path).unwrap();
-        fs::write(path, &content[..content.len() / 2]).unwrap();
+        fs::write(path, &content[..content.len() / 3]).unwrap();
     }),
     ("wrong type", |path| fs::write(path, [0xff; 300]).unwrap()),
     ("a directory", |path| {
@@ -179,7 +179,7 @@ fn a_spoilt_record_is_an_error_and_nothing_is_guessed() {
         ("empty", |path| fs::write(path, b"").unwrap()),
         ("truncated", |path| {
             let content = fs::read(path).unwrap();
-            fs::write(path, &content[..content.len() / 2]).unwrap();
+            fs::write(path, &content[..content.len() / 3]).unwrap();
         }),
         ("unknown field", |path| {
             let content = fs::read_to_string(path).unwrap();
@@ -220,12 +220,22 @@ fn folders_that_are_none() {
     }
     for dry in [&["--dry-run"][..], &[]] {
         let run = run(Command::new(BIN)
-            .args(["pki", "init", "--node-name", "n"])
+            .args(["pki", "init", "--node-name", "n", "--data-dir", "/d"])
             .arg(&file)
             .args(dry));
         assert_eq!(run.code, Some(4), "{run}");
     }
     assert_eq!(fs::read(&file).unwrap(), b"x");
+    assert!(!absent.exists());
+    let nowhere = run(Command::new(BIN)
+        .args(["pki", "init", "--node-name", "n"])
+        .arg(&absent));
+    assert_eq!(
+        nowhere.code,
+        Some(2),
+        "kubeconfigs would point nowhere: {nowhere}"
+    );
+    assert!(nowhere.stderr.contains("--data-dir"), "{nowhere}");
     assert!(!absent.exists());
     // Unreadable, for whoever is not root.
     if rustix_uid() != 0 {

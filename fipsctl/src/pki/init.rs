@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
@@ -17,6 +17,9 @@ use crate::exit::{self, Failure};
 use crate::{boundary, output};
 
 const DAY: Duration = Duration::from_secs(86_400);
+
+/// Life of a leaf, where nothing else is asked for.
+const DEFAULT_LEAF_DAYS: u32 = 365;
 
 pub(super) fn run(args: &InitArgs) -> Result<u8, Failure> {
     if args.dry_run {
@@ -126,7 +129,10 @@ fn catalogue(args: &InitArgs) -> Result<Catalogue, Failure> {
     options.cluster_domain.clone_from(&args.cluster_domain);
     options.service_ips = vec![args.service_ip];
     options.authority_lifetime = DAY * args.ca_days;
-    options.leaf_lifetime = DAY * args.leaf_days;
+    options.leaf_lifetime = DAY
+        * args
+            .leaf_days
+            .unwrap_or(DEFAULT_LEAF_DAYS.min(args.ca_days));
     let key = match args.key_type {
         cli::KeyType::P256 => KeyType::P256,
         cli::KeyType::P384 => KeyType::P384,
@@ -136,24 +142,31 @@ fn catalogue(args: &InitArgs) -> Result<Catalogue, Failure> {
     };
     options.authority_key = key;
     options.leaf_key = key;
-    // The data directory holds `server`, the folder of the PKI, as RKE2 and k3s have it.
-    if let Some(data_dir) = data_dir(&args.dir)? {
-        options.data_dir = data_dir;
-    }
+    options.data_dir = data_dir(args)?;
     Catalogue::rke2(options).map_err(|error| Failure::Usage(error.to_string()))
 }
 
-/// The parent of a folder called `server`; else the program's own default stays.
-fn data_dir(dir: &Path) -> Result<Option<std::path::PathBuf>, Failure> {
-    let absolute = std::path::absolute(dir).map_err(|source| Failure::File {
-        action: "find the way to",
-        path: dir.to_owned(),
-        source,
-    })?;
-    Ok(absolute
-        .parent()
-        .filter(|_| absolute.ends_with("server"))
-        .map(Path::to_owned))
+/// The data directory holds `server`, the folder of the PKI, as RKE2 and k3s have it.
+fn data_dir(args: &InitArgs) -> Result<PathBuf, Failure> {
+    let absolute = |path: &Path| {
+        std::path::absolute(path).map_err(|source| Failure::File {
+            action: "find the way to",
+            path: path.to_owned(),
+            source,
+        })
+    };
+    if let Some(data_dir) = &args.data_dir {
+        return absolute(data_dir);
+    }
+    let dir = absolute(&args.dir)?;
+    match dir.parent() {
+        Some(parent) if dir.ends_with("server") => Ok(parent.to_owned()),
+        _ => Err(Failure::Usage(format!(
+            "{} is not called `server`: name the folder `server` of the data directory, or say \
+             with --data-dir where kubeconfigs shall find the certificates",
+            args.dir.display()
+        ))),
+    }
 }
 
 fn host_name() -> Result<String, Failure> {
