@@ -120,8 +120,8 @@ pub enum Error {
     },
     /// The store holds no PKI of this crate.
     #[error(
-        "{path} is not there: no PKI was made here; make one first, or name the catalogue of the \
-         one another program made"
+        "{path} is not there: this program made no PKI in this folder; make one first. To read \
+         one that another program made is a call of the library (Pki::adopt)"
     )]
     NoPki {
         /// The record that was looked for.
@@ -151,6 +151,12 @@ pub enum Error {
         path: PathBuf,
         /// What it is.
         found: &'static str,
+    },
+    /// A renewal policy that makes no sense.
+    #[error("the renewal policy cannot be used: {why}")]
+    Policy {
+        /// What is wrong with it.
+        why: String,
     },
     /// What was written could not be confirmed when read back; the old set is untouched.
     #[error("{path} was written but does not hold when read back: {why}; nothing was changed")]

@@ -25,6 +25,13 @@ fn a_pki_in_a_folder_is_what_independent_programs_expect() {
     drop(store);
     assert!(report.evaluation && report.issued.len() == 12, "{report:?}");
     assert_eq!(report.written.len(), 5 * 3 + 7 * 2 + 1 + 1);
+    let mut files: Vec<String> = Pki::files(&catalogue())
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    files.sort();
+    assert_eq!(files, report.written);
 
     let store = DirStore::open_read_only(&root).unwrap();
     let pki = Pki::open(&store).unwrap();
@@ -106,9 +113,13 @@ fn any_file_of_the_catalogue_stops_a_new_pki() {
         "tls/client-admin.key",
         "tls/etcd/peer-ca.crt",
         "cred/admin.kubeconfig",
+        "tls/fips-catalogue.json",
     ] {
         let store = MemoryStore::default();
+        let obstacle = || Pki::obstacle(&store, &catalogue()).unwrap();
+        assert_eq!(obstacle(), None);
         store.set(file, "something");
+        assert_eq!(obstacle(), Some(path(file)));
         let refused = Pki::init(&boundary(), &store, catalogue(), &clock());
         assert!(
             matches!(&refused, Err(Error::Exists { path }) if path.as_str() == file),
@@ -121,7 +132,9 @@ fn any_file_of_the_catalogue_stops_a_new_pki() {
 #[test]
 fn an_empty_store_holds_no_pki() {
     let store = MemoryStore::default();
-    assert!(matches!(Pki::open(&store), Err(Error::NoPki { .. })));
+    let error = Pki::open(&store).unwrap_err();
+    assert!(matches!(error, Error::NoPki { .. }));
+    assert!(error.to_string().contains("Pki::adopt"), "{error}");
 }
 
 #[test]
@@ -140,7 +153,7 @@ fn leaves_are_renewed_when_due_and_not_before() {
     let plan = pki.renewals(&diagnostic(), clock.now(), &policy).unwrap();
     assert_eq!(plan.renewals.len(), 7);
     assert!(
-        plan.renewals[0].reasons[0].contains("below 90 days"),
+        plan.renewals[0].reasons[0].contains("less than 90 days"),
         "{plan:?}"
     );
 
@@ -193,6 +206,36 @@ fn a_third_of_a_short_life_and_the_other_policies() {
     assert_eq!(due(&RenewalPolicy::default(), 21), 7);
     // RKE2's fixed level is more than a whole life here.
     assert_eq!(due(&RenewalPolicy::rke2(), 1), 7);
+    let of = |remaining, fraction| {
+        let mut policy = RenewalPolicy::default();
+        policy.remaining = remaining;
+        policy.fraction = fraction;
+        policy
+    };
+    // Twenty days left of thirty: days alone, a part alone, the smaller of both, neither.
+    for (policy, due_after) in [
+        (of(Some(DAY * 20), None), 10),
+        (of(None, Some(0.5)), 15),
+        (of(Some(DAY * 20), Some(0.5)), 15),
+        (of(Some(DAY * 10), Some(0.5)), 20),
+    ] {
+        assert_eq!(due(&policy, due_after - 1), 0, "{policy:?}");
+        assert_eq!(due(&policy, due_after + 1), 7, "{policy:?}");
+    }
+    assert_eq!(
+        due(&of(Some(DAY * 20), None), 10),
+        0,
+        "exactly twenty days left"
+    );
+    let mut never = of(None, None);
+    assert_eq!(due(&never, 29), 0);
+    assert_eq!(due(&never, 31), 7, "what has ended is always due");
+    never.force = true;
+    assert_eq!(due(&never, 1), 8, "the kubeconfig too");
+    for fraction in [f64::NAN, -0.1, 1.1, f64::INFINITY] {
+        let refused = pki.renewals(&diagnostic(), START, &of(None, Some(fraction)));
+        assert!(matches!(refused, Err(Error::Policy { .. })), "{refused:?}");
+    }
     let mut one = RenewalPolicy::default();
     one.names = vec!["client-admin".into()];
     assert_eq!(due(&one, 1), 0);

@@ -105,7 +105,8 @@ impl Catalogue {
         self.leaves.iter().find(|entry| entry.name == name)
     }
 
-    /// Every entry the catalogue writes.
+    /// Every entry of the catalogue. The record, which is written beside them, is not one: see
+    /// [`Pki::files`](crate::Pki::files).
     pub fn paths(&self) -> impl Iterator<Item = &EntryPath> {
         let authorities = self
             .authorities

@@ -148,7 +148,15 @@ impl Options {
             }
         }
         if self.leaf_lifetime > self.authority_lifetime {
-            return refuse("leaf_lifetime", "leaves cannot outlive their authority");
+            return refuse(
+                "leaf_lifetime",
+                &format!(
+                    "{} is longer than the {} of the authorities, which leaves cannot outlive; \
+                     shorten it, or let the authorities live longer",
+                    days(self.leaf_lifetime),
+                    days(self.authority_lifetime)
+                ),
+            );
         }
         if self.service_ips.is_empty() {
             return refuse("service_ips", "the API server's service needs an address");
@@ -157,6 +165,17 @@ impl Options {
             return refuse("data_dir", "it is not an absolute path in UTF-8");
         }
         Ok(())
+    }
+}
+
+/// Days, or seconds for what is no whole number of them.
+fn days(lifetime: Duration) -> String {
+    match (
+        lifetime.as_secs() / DAY.as_secs(),
+        lifetime.as_secs() % DAY.as_secs(),
+    ) {
+        (days, 0) => format!("{days} days"),
+        _ => format!("{} seconds", lifetime.as_secs()),
     }
 }
 

@@ -294,6 +294,14 @@ users:
         for options in cases {
             assert!(catalogue(options.clone()).is_err(), "{options:?}");
         }
-        assert!(catalogue(good).is_ok());
+        assert!(catalogue(good.clone()).is_ok());
+        let longer = Options {
+            leaf_lifetime: good.authority_lifetime * 2,
+            ..good
+        };
+        let told = catalogue(longer).unwrap_err().to_string();
+        for word in ["7300 days", "3650 days", "shorten it"] {
+            assert!(told.contains(word), "{told}");
+        }
     }
 }

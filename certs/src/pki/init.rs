@@ -1,6 +1,6 @@
 //! Making a PKI.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fips_core::{Boundary, Diagnostic, Opening};
 use time::OffsetDateTime;
@@ -15,12 +15,36 @@ use crate::error::Error;
 use crate::issue::{Authority, AuthorityParams, LeafParams};
 use crate::key;
 use crate::names::Subject;
-use crate::store::{Secrecy, Store};
+use crate::store::{EntryPath, Secrecy, Store};
 
 /// Room below each authority for one more: the cross-signed successor of a rotation.
 const PATH_LENGTH: u8 = 1;
 
 impl<'s> Pki<'s> {
+    /// Every file that [`init`](Self::init) writes: those of `catalogue`, and the record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Path`] for a record that cannot be named.
+    pub fn files(catalogue: &Catalogue) -> Result<Vec<EntryPath>, Error> {
+        let record = record::path()?;
+        Ok(std::iter::once(record)
+            .chain(catalogue.paths().cloned())
+            .collect())
+    }
+
+    /// What is in the way of [`init`](Self::init): the first of its [`files`](Self::files) that
+    /// the store holds already.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be listed.
+    pub fn obstacle(store: &dyn Store, catalogue: &Catalogue) -> Result<Option<EntryPath>, Error> {
+        let there: BTreeSet<EntryPath> = store.list()?.into_iter().collect();
+        let files = Self::files(catalogue)?;
+        Ok(files.into_iter().find(|path| there.contains(path)))
+    }
+
     /// Makes everything `catalogue` asks for, as one change, and opens it.
     ///
     /// # Errors
@@ -34,13 +58,8 @@ impl<'s> Pki<'s> {
         catalogue: Catalogue,
         clock: &dyn Clock,
     ) -> Result<(Self, Report), Error> {
-        let record_path = record::path()?;
-        let there: std::collections::BTreeSet<_> = store.list()?.into_iter().collect();
-        if let Some(path) = std::iter::once(&record_path)
-            .chain(catalogue.paths())
-            .find(|path| there.contains(*path))
-        {
-            return Err(Error::Exists { path: path.clone() });
+        if let Some(path) = Self::obstacle(store, &catalogue)? {
+            return Err(Error::Exists { path });
         }
 
         // One moment for the whole PKI.
@@ -91,7 +110,7 @@ impl<'s> Pki<'s> {
             staged = staged.bytes(&entry.path, Secrecy::Secret, content);
         }
         let record = Record::new(boundary, Made::Here, catalogue.options.clone(), now);
-        staged = staged.bytes(&record_path, Secrecy::Public, record.to_json()?);
+        staged = staged.bytes(&record::path()?, Secrecy::Public, record.to_json()?);
 
         let report = apply(boundary, store, &staged, issued, now)?;
         let pki = Self {

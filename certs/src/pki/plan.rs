@@ -8,17 +8,22 @@ use time::OffsetDateTime;
 
 use super::Pki;
 use super::check::Thresholds;
-use super::row::{Kind, Row, Status};
+use super::row::{Kind, Row, Status, in_words};
 use crate::error::Error;
 
-/// When a leaf is renewed.
+/// When a leaf is renewed: what has drifted, is torn or has ended always, the others when less
+/// than the level of [`remaining`](Self::remaining) and [`fraction`](Self::fraction) is left.
+///
+/// With both set the smaller level decides (the default), with one that one alone, with none
+/// nothing is due by time.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RenewalPolicy {
-    /// It is due with less than this left: 90 days.
-    pub remaining: Duration,
-    /// Or with less than this part of its life left, whichever is shorter: a third.
-    pub fraction: f64,
+    /// Due when less than this is left; 90 days. A level longer than a leaf's life makes it due
+    /// at every look.
+    pub remaining: Option<Duration>,
+    /// Due when less than this part of its life is left, between 0 and 1; a third.
+    pub fraction: Option<f64>,
     /// Whether to renew what is not due, too.
     pub force: bool,
     /// The leaves to look at, by their names in the catalogue; all when empty.
@@ -30,8 +35,8 @@ pub struct RenewalPolicy {
 impl Default for RenewalPolicy {
     fn default() -> Self {
         Self {
-            remaining: Duration::from_secs(90 * 86_400),
-            fraction: 1.0 / 3.0,
+            remaining: Some(Duration::from_secs(90 * 86_400)),
+            fraction: Some(1.0 / 3.0),
             force: false,
             names: Vec::new(),
             keep_keys: false,
@@ -40,19 +45,30 @@ impl Default for RenewalPolicy {
 }
 
 impl RenewalPolicy {
-    /// RKE2's rule: 90 days left, whatever the life.
+    /// RKE2's level: less than 90 days left, whatever the life.
     pub fn rke2() -> Self {
         Self {
-            fraction: 1.0,
+            fraction: None,
             ..Self::default()
         }
     }
 
-    /// The time left below which a certificate of that life is due.
-    fn threshold(&self, life: time::Duration) -> time::Duration {
-        time::Duration::try_from(self.remaining)
-            .unwrap_or(time::Duration::MAX)
-            .min(life * self.fraction.clamp(0.0, 1.0))
+    fn judge(&self) -> Result<(), Error> {
+        match self.fraction {
+            Some(fraction) if !(0.0..=1.0).contains(&fraction) => Err(Error::Policy {
+                why: format!("the fraction {fraction} is not between 0 and 1"),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The time left below which a certificate of that life is due; `None`: never by time.
+    fn threshold(&self, life: time::Duration) -> Option<time::Duration> {
+        let remaining = self
+            .remaining
+            .map(|left| time::Duration::try_from(left).unwrap_or(time::Duration::MAX));
+        let part = self.fraction.map(|fraction| life * fraction);
+        [remaining, part].into_iter().flatten().min()
     }
 }
 
@@ -118,13 +134,14 @@ impl Pki<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownEntry`]; the store cannot be listed.
+    /// [`Error::Policy`]; [`Error::UnknownEntry`]; the store cannot be listed.
     pub fn renewals(
         &self,
         diagnostic: &Diagnostic,
         now: OffsetDateTime,
         policy: &RenewalPolicy,
     ) -> Result<Plan, Error> {
+        policy.judge()?;
         let known = || {
             let leaves = self.catalogue.leaves.iter().map(|entry| &entry.name);
             leaves.chain(self.catalogue.kubeconfigs.iter().map(|entry| &entry.name))
@@ -204,15 +221,15 @@ fn reasons(row: &Row, issuer: Option<&Row>, policy: &RenewalPolicy) -> Vec<Strin
     };
     if let (Some(begins), Some(ends), Some(left)) =
         (row.not_before, row.expires, row.residual_seconds)
+        && let Some(threshold) = policy.threshold(ends - begins)
         && reasons.is_empty()
     {
-        let threshold = policy.threshold(ends - begins);
         let clamped = issuer.and_then(|issuer| issuer.expires) == row.expires;
         if time::Duration::seconds(left) < threshold && !clamped {
             reasons.push(format!(
-                "{} left, it is renewed below {} days",
+                "{} left, it is renewed when less than {} are left",
                 row.residual.as_deref().unwrap_or_default(),
-                threshold.whole_days()
+                in_words(threshold)
             ));
         }
     }

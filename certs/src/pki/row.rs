@@ -176,7 +176,7 @@ impl Row {
 }
 
 /// A duration in its largest unit of which there are at least two.
-fn in_words(left: time::Duration) -> String {
+pub(super) fn in_words(left: time::Duration) -> String {
     if left.is_negative() {
         return "expired".to_owned();
     }
