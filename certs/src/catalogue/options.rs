@@ -76,7 +76,7 @@ pub struct Options {
     pub node_ips: Vec<IpAddr>,
     /// The address other nodes reach the API server at, when it is not one of the node's.
     pub advertise_ip: Option<IpAddr>,
-    /// More names and addresses of the servers.
+    /// More names and addresses of the API server.
     pub extra_names: Vec<SubjectAltName>,
     /// The cluster's DNS domain.
     pub cluster_domain: String,

@@ -174,7 +174,9 @@ impl Names {
         names.push(SubjectAltName::Ip(IpAddr::V6(Ipv6Addr::LOCALHOST)));
         names.push(SubjectAltName::dns(options.node_name.as_str())?);
         names.extend(options.node_ips.iter().copied().map(SubjectAltName::Ip));
-        names.extend(options.extra_names.iter().cloned());
+        if matches!(self, Self::ApiServer) {
+            names.extend(options.extra_names.iter().cloned());
+        }
         let mut seen = std::collections::BTreeSet::new();
         names.retain(|name| seen.insert(name.clone()));
         Ok(names)
@@ -230,6 +232,23 @@ mod tests {
             paths.dedup();
             assert_eq!(paths.len(), all);
         }
+    }
+
+    #[test]
+    fn extra_names_are_the_api_servers_alone() {
+        let extra: SubjectAltName = "cp.example.org".parse().unwrap();
+        let options = Options {
+            extra_names: vec![extra.clone()],
+            ..Options::new(Program::Rke2, "node-1")
+        };
+        let catalogue = catalogue(options).unwrap();
+        let holders: Vec<&str> = catalogue
+            .leaves
+            .iter()
+            .filter(|leaf| leaf.names.contains(&extra))
+            .map(|leaf| leaf.name.as_str())
+            .collect();
+        assert_eq!(holders, ["serving-kube-apiserver"]);
     }
 
     #[test]
