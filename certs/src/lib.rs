@@ -56,8 +56,9 @@
 //!
 //! # Features
 //!
-//! `evaluation` (off): as in `fips-core`. A PKI made under it is marked, and a strict boundary
-//! does not renew it.
+//! `evaluation` (off): as in `fips-core`. A PKI made under it is marked, in its record and in
+//! the name of each authority ([`fips_core::EVALUATION_MARK`]), and a strict boundary does not
+//! use it.
 
 #![forbid(unsafe_code)]
 
@@ -65,6 +66,7 @@ mod certificate;
 mod clock;
 mod error;
 mod issue;
+mod mark;
 mod names;
 mod pem;
 mod usages;

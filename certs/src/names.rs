@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use fips_core::rfc4514::{Attribute, distinguished_name};
 use rustls_pki_types::DnsName;
 
 use crate::error::Error;
@@ -17,7 +18,7 @@ const MOST_CHARACTERS: usize = 64;
 /// use fips_certs::Subject;
 ///
 /// let subject = Subject::new("system:admin")?.with_organization("system:masters")?;
-/// assert_eq!(subject.to_string(), "O=system:masters, CN=system:admin");
+/// assert_eq!(subject.to_string(), "CN=system:admin,O=system:masters");
 /// # Ok::<(), fips_certs::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -62,23 +63,36 @@ impl Subject {
         self.organization.as_deref()
     }
 
-    /// Organization first, as Go's `pkix.Name` writes it.
-    pub(crate) fn to_rcgen(&self) -> rcgen::DistinguishedName {
+    /// Organization, unit, common name: the order of Go's `pkix.Name`.
+    pub(crate) fn to_rcgen(&self, unit: Option<&str>) -> rcgen::DistinguishedName {
         let mut name = rcgen::DistinguishedName::new();
         if let Some(organization) = &self.organization {
             name.push(rcgen::DnType::OrganizationName, organization);
+        }
+        if let Some(unit) = unit {
+            name.push(rcgen::DnType::OrganizationalUnitName, unit);
         }
         name.push(rcgen::DnType::CommonName, &self.common_name);
         name
     }
 }
 
+/// As RFC 4514 writes it, the common name first, as Kubernetes' programs print it.
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(organization) = &self.organization {
-            write!(f, "O={organization}, ")?;
-        }
-        write!(f, "CN={}", self.common_name)
+        let organization = self.organization.as_deref().map(|text| ("2.5.4.10", text));
+        let names: Vec<Vec<Attribute<'_>>> = organization
+            .into_iter()
+            .chain([("2.5.4.3", self.common_name.as_str())])
+            .map(|(oid, text)| {
+                vec![Attribute {
+                    oid,
+                    text: Some(text),
+                    bytes: text.as_bytes(),
+                }]
+            })
+            .collect();
+        f.write_str(&distinguished_name(&names))
     }
 }
 
@@ -241,5 +255,13 @@ mod tests {
         assert!(Subject::new("a".repeat(64)).is_ok());
         assert!(Subject::new("a".repeat(65)).is_err());
         assert!(Subject::new("a\nb").is_err());
+    }
+
+    #[test]
+    fn a_subject_as_text_cannot_pass_for_another() {
+        let subject = Subject::new("a,O=system:masters").unwrap();
+        assert_eq!(subject.to_string(), "CN=a\\,O=system:masters");
+        let subject = subject.with_organization("x+y").unwrap();
+        assert_eq!(subject.to_string(), "CN=a\\,O=system:masters,O=x\\+y");
     }
 }

@@ -115,6 +115,31 @@ fn an_imported_authority_issues_what_openssl_verifies() {
 }
 
 #[test]
+fn names_are_written_as_openssl_writes_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for subject in [
+        "/O=system:masters/CN=system:admin",
+        "/CN=evil,O=system:masters",
+        "/C=DE/ST=BE/L=Berlin/O=a+b/OU=<c>/CN=#x",
+        "/DC=org/DC=example/CN=a;b",
+        "/1.2.3.4=x/CN=odd",
+    ] {
+        root(folder, "name", subject, "");
+        let found = Certificate::from_pem(&read(folder, "name.crt")).unwrap();
+        let theirs = openssl(folder, "x509 -in name.crt -noout -subject -nameopt RFC2253");
+        let theirs = theirs.trim().trim_start_matches("subject=");
+        // OpenSSL writes the letters of a hexadecimal value large.
+        assert_eq!(
+            found[0].subject().to_lowercase(),
+            theirs.to_lowercase(),
+            "{subject}"
+        );
+        assert_eq!(found[0].issuer(), found[0].subject());
+    }
+}
+
+#[test]
 fn an_authority_whose_name_would_change_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

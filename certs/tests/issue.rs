@@ -228,8 +228,25 @@ fn senseless_leaves_are_refused() {
     let key = key::generate(&boundary(), KeyType::P256).unwrap();
     let nameless = LeafParams::new(subject("server"), Usages::Server, DAY);
     assert!(nameless.signed_by(&key, &root, &clock).is_err());
-    let same = LeafParams::new(subject("root p256@1"), Usages::Client, DAY);
-    assert!(same.signed_by(&key, &root, &clock).is_err());
+    // An authority made here bears the mark of evaluation; the leaf's name has none.
+    let folder = tempfile::tempdir().unwrap();
+    openssl(
+        folder.path(),
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key \
+         -out ca.crt -subj /CN=plain",
+    );
+    let read = |file: &str| std::fs::read(folder.path().join(file)).unwrap();
+    let plain = Authority::load(
+        Certificate::from_pem(&read("ca.crt")).unwrap().remove(0),
+        key::from_pem(&boundary(), &read("ca.key")).unwrap(),
+    )
+    .unwrap();
+    let same = LeafParams::new(subject("plain"), Usages::Client, DAY);
+    let refused = same.signed_by(&key, &plain, &SystemClock).unwrap_err();
+    assert!(
+        refused.to_string().contains("its issuer's name"),
+        "{refused}"
+    );
     let p521 = fips_core::signing::PrivateKey::generate(
         &boundary(),
         fips_core::signing::KeyAlgorithm::EcdsaP521,

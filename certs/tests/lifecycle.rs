@@ -407,7 +407,14 @@ fn k3s_and_other_keys() {
     assert_eq!(authority.key.as_deref(), Some("ECDSA P-384"));
     assert_eq!(
         authority.subject.as_deref(),
-        Some(format!("CN=k3s-client-ca@{}", START.unix_timestamp()).as_str())
+        Some(
+            format!(
+                "CN=k3s-client-ca@{},OU={}",
+                START.unix_timestamp(),
+                fips_core::EVALUATION_MARK
+            )
+            .as_str()
+        )
     );
     assert_eq!(row(&rows, LEAF).key.as_deref(), Some("RSA 2048"));
 }

@@ -23,7 +23,7 @@ pub struct Certificate {
     facts: Facts,
 }
 
-/// What was read. Text from the certificate has its control characters escaped.
+/// What was read. Names are written by RFC 4514; other text has its control characters escaped.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     pub(crate) subject: String,
@@ -32,6 +32,8 @@ pub(crate) struct Facts {
     pub(crate) issuer_der: Vec<u8>,
     pub(crate) common_names: Vec<String>,
     pub(crate) organizations: Vec<String>,
+    /// Whether the subject or the issuer bears [`fips_core::EVALUATION_MARK`].
+    pub(crate) marked: bool,
     pub(crate) serial: Vec<u8>,
     pub(crate) not_before: OffsetDateTime,
     pub(crate) not_after: OffsetDateTime,
@@ -113,12 +115,12 @@ impl Certificate {
         std::mem::take(&mut *pem::encode("CERTIFICATE", &self.der))
     }
 
-    /// The subject as text, such as `O=system:masters, CN=system:admin`.
+    /// The subject as RFC 4514 writes it, such as `CN=system:admin,O=system:masters`.
     pub fn subject(&self) -> &str {
         &self.facts.subject
     }
 
-    /// The issuer as text.
+    /// The issuer, written likewise.
     pub fn issuer(&self) -> &str {
         &self.facts.issuer
     }

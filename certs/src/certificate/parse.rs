@@ -2,14 +2,16 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use x509_parser::asn1_rs::{Any, FromDer, Oid};
+use fips_core::EVALUATION_MARK;
+use fips_core::rfc4514::{self, Attribute};
+use x509_parser::asn1_rs::{Any, FromDer, Oid, ToDer};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{ExtendedKeyUsage, GeneralName, ParsedExtension};
 use x509_parser::oid_registry::{
     OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER, OID_X509_EXT_SUBJECT_KEY_IDENTIFIER,
 };
 use x509_parser::public_key::PublicKey;
-use x509_parser::x509::{AttributeTypeAndValue, SubjectPublicKeyInfo, X509Version};
+use x509_parser::x509::{AttributeTypeAndValue, SubjectPublicKeyInfo, X509Name, X509Version};
 
 use super::{Facts, FoundName, KeyUsages};
 use crate::names::SubjectAltName;
@@ -54,19 +56,19 @@ pub(super) fn facts(der: &[u8]) -> Result<Facts, String> {
     if inner != signature_algorithm {
         return Err("names two signature algorithms (RFC 5280 §4.1.1.2)".into());
     }
-    let text = |attribute: &AttributeTypeAndValue<'_>| match attribute.as_str() {
-        Ok(text) => text.to_owned(),
-        Err(_) => String::from_utf8_lossy(attribute.as_slice()).into_owned(),
-    };
     let subject = x509.subject();
 
     Ok(Facts {
-        subject: escape(&subject.to_string()),
+        subject: distinguished_name(subject)?,
         subject_der: subject.as_raw().to_vec(),
-        issuer: escape(&x509.issuer().to_string()),
+        issuer: distinguished_name(x509.issuer())?,
         issuer_der: x509.issuer().as_raw().to_vec(),
         common_names: subject.iter_common_name().map(text).collect(),
         organizations: subject.iter_organization().map(text).collect(),
+        marked: [subject, x509.issuer()]
+            .into_iter()
+            .flat_map(X509Name::iter_organizational_unit)
+            .any(|unit| text(unit) == EVALUATION_MARK),
         serial: x509.raw_serial().to_vec(),
         not_before: x509.validity().not_before.to_datetime(),
         not_after: x509.validity().not_after.to_datetime(),
@@ -91,6 +93,46 @@ pub(super) fn facts(der: &[u8]) -> Result<Facts, String> {
         signature_algorithm: signature_algorithm.to_vec(),
         signature: x509.signature_value.data.to_vec(),
     })
+}
+
+fn text(attribute: &AttributeTypeAndValue<'_>) -> String {
+    match attribute.as_str() {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(attribute.as_slice()).into_owned(),
+    }
+}
+
+/// The name by RFC 4514; a value that is no text is shown as the hexadecimal of its DER (§2.4).
+fn distinguished_name(name: &X509Name<'_>) -> Result<String, String> {
+    let owned: Vec<Vec<_>> = name
+        .iter_rdn()
+        .map(|relative| {
+            relative
+                .iter()
+                .map(|attribute| {
+                    let der = attribute.attr_value().to_der_vec();
+                    let der = der.map_err(|_| "a value of a name cannot be written again")?;
+                    Ok((
+                        attribute.attr_type().to_id_string(),
+                        attribute.as_str().ok(),
+                        der,
+                    ))
+                })
+                .collect()
+        })
+        .collect::<Result<_, &str>>()?;
+    let names: Vec<Vec<Attribute<'_>>> = owned
+        .iter()
+        .map(|relative| {
+            let attributes = relative.iter().map(|(oid, text, bytes)| Attribute {
+                oid,
+                text: *text,
+                bytes,
+            });
+            attributes.collect()
+        })
+        .collect();
+    Ok(rfc4514::distinguished_name(&names))
 }
 
 /// The bytes that are signed, and the content of the algorithm beside them.

@@ -17,9 +17,11 @@ use super::{Validity, key_identifier, serial};
 use crate::certificate::Certificate;
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::mark;
 use crate::names::Subject;
 
-/// What the certificate of an authority shall say.
+/// What the certificate of an authority shall say. In a process whose gate was opened for an
+/// evaluation the subject gets [`fips_core::EVALUATION_MARK`] as organizational unit.
 #[derive(Clone, Debug)]
 pub struct AuthorityParams {
     subject: Subject,
@@ -108,7 +110,7 @@ impl AuthorityParams {
         params.not_before = validity.not_before;
         params.not_after = validity.not_after;
         params.serial_number = Some(serial()?);
-        params.distinguished_name = self.subject.to_rcgen();
+        params.distinguished_name = self.subject.to_rcgen(mark::for_process());
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(self.path_length));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.use_authority_key_identifier_extension = true;
@@ -133,8 +135,10 @@ impl Authority {
     ///
     /// [`Error::Authority`] when the key is not the certificate's, when the certificate may not
     /// sign others or has no subject key identifier, and when its subject cannot be written
-    /// into a leaf byte for byte: then no verifier would find the issuer.
+    /// into a leaf byte for byte: then no verifier would find the issuer. [`Error::Gate`] in a
+    /// process whose gate is strict, for one that bears [`fips_core::EVALUATION_MARK`].
     pub fn load(certificate: Certificate, key: PrivateKey) -> Result<Self, Error> {
+        mark::admit(&certificate, fips_core::opening()).map_err(Error::Gate)?;
         let facts = certificate.facts();
         let refuse = |why: &str| Error::Authority {
             authority: facts.subject.clone(),

@@ -88,7 +88,7 @@ impl LeafParams {
             .iter()
             .map(SubjectAltName::to_rcgen)
             .collect::<Result<_, _>>()?;
-        params.distinguished_name = self.subject.to_rcgen();
+        params.distinguished_name = self.subject.to_rcgen(None);
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = key_usages;
         params.extended_key_usages = self.usages.to_rcgen();

@@ -3,6 +3,7 @@
 mod check;
 mod drift;
 mod files;
+mod gate;
 mod init;
 mod plan;
 mod read_back;
@@ -53,17 +54,21 @@ impl<'s> Pki<'s> {
     /// # Errors
     ///
     /// [`Error::Exists`] when the store holds a record already: use [`open`](Self::open).
+    /// [`Error::Gate`] in a process whose gate is strict, for authorities that bear
+    /// [`fips_core::EVALUATION_MARK`].
     pub fn adopt(store: &'s dyn Store, catalogue: Catalogue) -> Result<Self, Error> {
         if Record::read(store)?.is_some() {
             return Err(Error::Exists {
                 path: record::path()?,
             });
         }
-        Ok(Self {
+        let pki = Self {
             store,
             catalogue,
             record: None,
-        })
+        };
+        pki.admit(fips_core::opening())?;
+        Ok(pki)
     }
 
     /// What it is judged by.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::catalogue::Options;
-use crate::error::{Error, GateMismatch};
+use crate::error::Error;
 use crate::store::{EntryPath, Store};
 
 /// The version of the record's form.
@@ -112,42 +112,8 @@ impl Record {
         json.push(b'\n');
         Ok(json)
     }
-
-    /// Whether the gate of this process may be used on this PKI.
-    pub(super) fn admit(&self, boundary: &Boundary) -> Result<(), Error> {
-        judge(self.evaluation, boundary.status().opening()).map_err(Error::Gate)
-    }
-}
-
-/// Neither kind of gate touches what the other made: what an evaluation signs must not pass
-/// for the work of a strict boundary.
-fn judge(evaluation: bool, opening: Opening) -> Result<(), GateMismatch> {
-    match (evaluation, opening) {
-        (true, Opening::Evaluation) | (false, Opening::Strict) => Ok(()),
-        (true, Opening::Strict) => Err(GateMismatch::MadeUnderEvaluation),
-        (false, Opening::Evaluation) => Err(GateMismatch::MadeUnderStrictGate),
-    }
 }
 
 pub(super) fn path() -> Result<EntryPath, Error> {
     EntryPath::new("tls/fips-catalogue.json")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_strict_gate_refuses_what_an_evaluation_made_and_the_reverse() {
-        assert_eq!(judge(false, Opening::Strict), Ok(()));
-        assert_eq!(judge(true, Opening::Evaluation), Ok(()));
-        assert_eq!(
-            judge(true, Opening::Strict),
-            Err(GateMismatch::MadeUnderEvaluation)
-        );
-        assert_eq!(
-            judge(false, Opening::Evaluation),
-            Err(GateMismatch::MadeUnderStrictGate)
-        );
-    }
 }

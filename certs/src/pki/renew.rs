@@ -31,7 +31,8 @@ impl Pki<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Gate`] when the PKI was made under another kind of gate; [`Error::Authority`]
+    /// [`Error::Gate`] when the PKI was made under another kind of gate, by its record or by
+    /// the mark in an authority's name; [`Error::Authority`]
     /// and [`Error::Key`] when an authority cannot sign; [`Error::ReadBack`] when what was
     /// written does not hold; failures of the module and the store. In each case nothing was
     /// changed.
@@ -41,9 +42,7 @@ impl Pki<'_> {
         plan: &Plan,
         clock: &dyn Clock,
     ) -> Result<Report, Error> {
-        if let Some(record) = &self.record {
-            record.admit(boundary)?;
-        }
+        self.admit(Some(boundary.status().opening()))?;
         let now = clock.now();
         let moment = FixedClock::new(now);
         let mut staged = Staged::new("renew certificates");
