@@ -206,6 +206,35 @@ fn a_spoilt_record_is_an_error_and_nothing_is_guessed() {
 }
 
 #[test]
+fn days_or_a_part_of_the_life_alone_decide() {
+    let tree = Tree::new();
+    for (options, due) in [
+        (&[][..], false),
+        (&["--within-days", "400"], true),
+        (&["--within-days", "300"], false),
+        (&["--within-fraction", "1"], true),
+        (&["--within-fraction", "0.5"], false),
+        (&["--within-days", "400", "--within-fraction", "0.5"], false),
+    ] {
+        let run = tree.pki(&[&["renew", "--dry-run"], options].concat());
+        assert_eq!(run.code, Some(0), "{options:?}: {run}");
+        let nothing = run.stdout.contains("nothing is due");
+        assert_eq!(nothing, !due, "{options:?}: {run}");
+    }
+}
+
+#[test]
+fn a_lost_copy_of_an_authority_is_mended() {
+    let tree = Tree::new();
+    fs::remove_file(tree.path("tls/client-ca.nochain.crt")).unwrap();
+    assert_eq!(tree.pki(&["check"]).code, Some(1));
+    let run = tree.pki(&["renew"]);
+    assert_eq!(run.code, Some(0), "{run}");
+    let run = tree.pki(&["check"]);
+    assert_eq!(run.code, Some(0), "{run}");
+}
+
+#[test]
 fn folders_that_are_none() {
     let work = tempfile::tempdir().unwrap();
     let file = work.path().join("file");

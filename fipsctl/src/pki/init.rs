@@ -1,13 +1,12 @@
 //! `fipsctl pki init`.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
 use fips_boundary::certs::key::KeyType;
-use fips_boundary::certs::store::{DirStore, Store};
+use fips_boundary::certs::store::DirStore;
 use fips_boundary::certs::{Error, Pki, SubjectAltName, SystemClock};
 use serde::Serialize;
 
@@ -87,7 +86,7 @@ fn dry_run(args: &InitArgs) -> Result<u8, Failure> {
     }
     output::note(&format!(
         "dry run: nothing was written; {} files would be, below {}",
-        catalogue.paths().count(),
+        Pki::files(&catalogue)?.len(),
         args.dir.display()
     ));
     Ok(exit::DONE)
@@ -99,9 +98,8 @@ fn refuse_existing(dir: &Path, catalogue: &Catalogue) -> Result<(), Failure> {
         return Ok(());
     }
     let store = DirStore::open_read_only(dir)?;
-    let there: BTreeSet<_> = store.list()?.into_iter().collect();
-    match catalogue.paths().find(|path| there.contains(*path)) {
-        Some(path) => Err(Error::Exists { path: path.clone() }.into()),
+    match Pki::obstacle(&store, catalogue)? {
+        Some(path) => Err(Error::Exists { path }.into()),
         None => Ok(()),
     }
 }

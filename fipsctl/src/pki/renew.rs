@@ -63,11 +63,10 @@ fn policy(args: &RenewArgs) -> RenewalPolicy {
     policy.force = args.all || !args.name.is_empty();
     policy.names.clone_from(&args.name);
     policy.keep_keys = args.keep_keys;
-    if let Some(days) = args.within_days {
-        policy.remaining = DAY * days;
-    }
-    if let Some(fraction) = args.within_fraction {
-        policy.fraction = fraction;
+    // Either one alone decides alone; the default is the smaller of both.
+    if args.within_days.is_some() || args.within_fraction.is_some() {
+        policy.remaining = args.within_days.map(|days| DAY * days);
+        policy.fraction = args.within_fraction;
     }
     policy
 }
