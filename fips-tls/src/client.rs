@@ -13,12 +13,10 @@ use crate::error::Error;
 use crate::identity::Identity;
 use crate::policy::Profile;
 use crate::provider::provider;
+use crate::resumption::BoundedSessions;
 use crate::server::{config_error, no_faults};
 use crate::trust::Trust;
 use crate::verifier::PolicyServerVerifier;
-
-/// Sessions a client keeps for resumption.
-const SESSIONS: usize = 256;
 
 /// A client configuration that was checked after its last change.
 #[derive(Clone, Debug)]
@@ -113,7 +111,7 @@ impl ClientBuilder<ClientReady> {
         self
     }
 
-    /// The clock that validity is judged by.
+    /// The clock that validity and the age of kept sessions are judged by.
     #[must_use]
     pub fn with_time_provider(mut self, clock: Arc<dyn TimeProvider>) -> Self {
         self.state.clock = clock;
@@ -151,10 +149,12 @@ impl ClientBuilder<ClientReady> {
             Some(identity) => Arc::new(SingleCertAndKey::from(Arc::clone(identity.certified()))),
             None => Arc::new(NoIdentity),
         };
+        let resumption = Resumption::store(Arc::new(BoundedSessions::new(Arc::clone(&clock))));
         let parts = ClientParts {
             resolver: Arc::clone(&resolver),
             key_log: Arc::new(NoKeyLog {}),
             clock: Arc::clone(&clock),
+            resumption: format!("{resumption:?}"),
             verifier: format!("{verifier:?}"),
         };
 
@@ -173,7 +173,7 @@ impl ClientBuilder<ClientReady> {
             .with_client_cert_resolver(resolver);
         config.alpn_protocols = alpn;
         config.require_ems = true;
-        config.resumption = Resumption::in_memory_sessions(SESSIONS);
+        config.resumption = resumption;
         config.key_log = Arc::clone(&parts.key_log);
         config.enable_early_data = false;
         config.enable_secret_extraction = false;

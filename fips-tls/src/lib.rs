@@ -31,8 +31,9 @@
 //!   can be widened.
 //! * [`Identity`] and [`Trust`]: what a side shows, and whom it takes.
 //! * [`ServerConfig`] and [`ClientConfig`]: the only way from those to rustls. Extended master
-//!   secret required; no early data, key log or secret extraction; tickets sealed by the
-//!   module, one hour at most; every certificate of a presented chain judged.
+//!   secret required; no early data, key log or secret extraction; a server's tickets sealed by
+//!   the module and opened for one hour at most, a client's sessions offered for one hour at
+//!   most; every certificate of a presented chain judged.
 //! * [`Session`] and [`PeerIdentity`]: what a finished handshake agreed on, and with whom.
 //! * [`Explanation`]: a failed one in words.
 //! * [`provider`]: the bare provider, for crates that take nothing else.
@@ -53,6 +54,7 @@ mod identity;
 mod peer;
 mod policy;
 mod provider;
+mod resumption;
 mod server;
 mod session;
 mod ticketer;

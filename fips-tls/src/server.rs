@@ -18,6 +18,14 @@ use crate::trust::Trust;
 use crate::verifier::PolicyClientVerifier;
 
 /// A server configuration that was checked after its last change.
+///
+/// # Security
+///
+/// A ticket is opened for one hour at most, but each resumed handshake brings a new one (RFC
+/// 8446 §4.6.1), with what the client once proved. So the chain of a client that keeps resuming
+/// is judged again only by the next configuration, whose tickets have other keys, and its
+/// validity by [`Session::of`](crate::Session::of). The clients of this crate offer no session
+/// after one hour, resumed or not.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     rustls: Arc<rustls::ServerConfig>,
@@ -122,7 +130,7 @@ impl ServerBuilder<ServerReady> {
         self
     }
 
-    /// The clock that validity is judged by.
+    /// The clock that validity and the age of tickets are judged by.
     #[must_use]
     pub fn with_time_provider(mut self, clock: Arc<dyn TimeProvider>) -> Self {
         self.state.clock = clock;
@@ -163,7 +171,7 @@ impl ServerBuilder<ServerReady> {
             Arc::new(SingleCertAndKey::from(Arc::clone(identity.certified())));
         let parts = ServerParts {
             resolver: Arc::clone(&resolver),
-            ticketer: ticketer()?,
+            ticketer: ticketer(Arc::clone(&clock))?,
             key_log: Arc::new(NoKeyLog {}),
             clock: Arc::clone(&clock),
             verifier: format!("{verifier:?}"),

@@ -6,7 +6,6 @@
 use std::fmt;
 use std::iter;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -19,6 +18,7 @@ use rustls::{
 };
 
 use crate::certificate;
+use crate::check::next_number;
 use crate::error::TrustFault;
 use crate::policy::Profile;
 use crate::trust::Trust;
@@ -201,9 +201,4 @@ fn unusable(error: rustls::client::VerifierBuilderError) -> TrustFault {
         subject: String::new(),
         reason: error.to_string(),
     }
-}
-
-fn next_number() -> u64 {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    NUMBER.fetch_add(1, Ordering::Relaxed)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use fips_core::signing::KeyAlgorithm;
 use fips_tls::{ConfigFault, Error, Profile, Suite, provider};
+use rustls::client::{Resumption, Tls12Resumption};
 use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom};
 use rustls::server::{ProducesTickets, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
@@ -136,7 +137,7 @@ fn each_change_of_a_server_is_seen() {
 fn each_change_of_a_client_is_seen() {
     type Change = fn(&mut rustls::ClientConfig);
     let client = a_client();
-    let cases: [(Change, ConfigFault); 8] = [
+    let cases: [(Change, ConfigFault); 12] = [
         (|c| c.require_ems = false, ConfigFault::ExtendedMasterSecret),
         (|c| c.enable_early_data = true, ConfigFault::EarlyData),
         (|c| c.enable_sni = false, ConfigFault::ServerName),
@@ -154,6 +155,25 @@ fn each_change_of_a_client_is_seen() {
                 c.client_auth_cert_resolver = a_client().rustls().client_auth_cert_resolver.clone();
             },
             ConfigFault::Resolver,
+        ),
+        (
+            |c| c.resumption = Resumption::default(),
+            ConfigFault::Resumption,
+        ),
+        (
+            |c| c.resumption = Resumption::disabled(),
+            ConfigFault::Resumption,
+        ),
+        (
+            |c| c.resumption = a_client().rustls().resumption.clone(),
+            ConfigFault::Resumption,
+        ),
+        (
+            |c| {
+                let ours = c.resumption.clone();
+                c.resumption = ours.tls12_resumption(Tls12Resumption::SessionIdOnly);
+            },
+            ConfigFault::Resumption,
         ),
         (
             |c| {

@@ -40,6 +40,12 @@ pub enum ConfigFault {
     /// The certificates and keys come from somewhere else.
     #[error("the certificate resolver was replaced: give the identity to the builder")]
     Resolver,
+    /// Sessions are kept by someone else, or resumed in another way.
+    #[error(
+        "the client's session store was replaced: it is not known to drop sessions after one \
+         hour; leave resumption as it was built"
+    )]
+    Resumption,
     /// A signature scheme the profile does not name.
     #[error("signature scheme {0} is not of the profile: take the provider of this crate")]
     Scheme(String),

@@ -1,6 +1,7 @@
 //! The look at a finished configuration, after its last change.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::CryptoProvider;
@@ -32,6 +33,8 @@ pub(crate) struct ClientParts {
     pub(crate) resolver: Arc<dyn ResolvesClientCert>,
     pub(crate) key_log: Arc<dyn KeyLog>,
     pub(crate) clock: Arc<dyn TimeProvider>,
+    /// The session store's debug form, with its settings: as the verifier's.
+    pub(crate) resumption: String,
     pub(crate) verifier: String,
 }
 
@@ -130,6 +133,10 @@ pub(crate) fn client(
         ConfigFault::Resolver,
     );
     on(
+        format!("{:?}", config.resumption) != parts.resumption,
+        ConfigFault::Resumption,
+    );
+    on(
         !config.cert_compressors.is_empty() || !config.cert_decompressors.is_empty(),
         ConfigFault::CertificateCompression,
     );
@@ -138,6 +145,12 @@ pub(crate) fn client(
         ConfigFault::Verifier,
     );
     faults
+}
+
+/// A number for a part that rustls keeps to itself, to be shown in its debug form.
+pub(crate) fn next_number() -> u64 {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 
 /// rustls keeps the verifier to itself; its debug form carries the number ours was given.
