@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use fips_core::{EVALUATION_MARK, Opening, opening};
 use rustls::pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::oid_registry::{
@@ -10,9 +11,10 @@ use x509_parser::oid_registry::{
     OID_SIG_ECDSA_WITH_SHA512,
 };
 use x509_parser::prelude::FromDer;
-use x509_parser::x509::AlgorithmIdentifier;
+use x509_parser::x509::{AlgorithmIdentifier, X509Name};
 
 use crate::error::{Error, PemFault};
+use crate::name;
 use crate::policy::{Profile, PublicKey};
 
 /// Why a certificate is refused, whoever signed it.
@@ -21,7 +23,7 @@ use crate::policy::{Profile, PublicKey};
 pub struct CertificateRefused {
     /// The place in the chain: 0 is the leaf.
     pub position: usize,
-    /// The subject, as RFC 4514 writes it.
+    /// The subject, as RFC 4514 writes it, cut after 256 characters.
     pub subject: String,
     /// The reason.
     pub reason: CertificateReason,
@@ -31,6 +33,12 @@ pub struct CertificateRefused {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateReason {
+    /// Made under evaluation, and this process runs under a strict boundary.
+    #[error(
+        "its subject or issuer carries the mark \"{EVALUATION_MARK}\", which a strict boundary \
+         does not take: make a PKI under a strict boundary"
+    )]
+    EvaluationOnly,
     /// Not a certificate.
     #[error(
         "it does not parse as an X.509 certificate (RFC 5280 §4.1): export it again as DER or PEM"
@@ -80,7 +88,7 @@ pub(crate) fn judge_chain<'a>(
         .enumerate()
         // A self-issued certificate above the leaf is there as an anchor: nothing rests on the
         // signature it made over itself, and one used as an issuer would have to verify.
-        .try_for_each(|(position, der)| judge(profile, position, der, position > 0))
+        .try_for_each(|(position, der)| judge(opening(), profile, position, der, position > 0))
 }
 
 /// Judges trust anchors: of a self-issued one the key alone.
@@ -91,10 +99,11 @@ pub(crate) fn judge_anchors(
     anchors
         .iter()
         .enumerate()
-        .try_for_each(|(position, der)| judge(profile, position, der, true))
+        .try_for_each(|(position, der)| judge(opening(), profile, position, der, true))
 }
 
 fn judge(
+    opening: Option<Opening>,
     profile: &Profile,
     position: usize,
     der: &CertificateDer<'_>,
@@ -107,7 +116,12 @@ fn judge(
     };
     let certificate =
         parse(der).map_err(|()| refused("unreadable".into(), CertificateReason::Malformed))?;
-    let subject = || certificate.subject().to_string();
+    let subject = || name::in_error(&name::distinguished(certificate.subject()));
+
+    let names = [certificate.subject(), certificate.issuer()];
+    if is_for_evaluation_only(opening, names) {
+        return Err(refused(subject(), CertificateReason::EvaluationOnly));
+    }
 
     let key = PublicKey::of(certificate.public_key());
     if !profile.accepts_key(&key) {
@@ -127,6 +141,17 @@ fn judge(
             .map_err(|found| refused(subject(), CertificateReason::SignatureAlgorithm { found }))?;
     }
     Ok(())
+}
+
+/// Whether certificates of these names are closed to a process whose gate was opened so: an
+/// authority made under evaluation has the mark in its subject, and what it issues in the
+/// issuer. Before the gate is open nothing is known; a configuration is built after.
+fn is_for_evaluation_only(opening: Option<Opening>, names: [&X509Name<'_>; 2]) -> bool {
+    opening == Some(Opening::Strict)
+        && names
+            .into_iter()
+            .flat_map(X509Name::iter_organizational_unit)
+            .any(|unit| unit.as_str().is_ok_and(|unit| unit == EVALUATION_MARK))
 }
 
 pub(crate) fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, ()> {
@@ -160,7 +185,7 @@ fn check_signature_algorithm(algorithm: &AlgorithmIdentifier<'_>) -> Result<(), 
         "1.2.840.113549.1.1.4" => "RSA with MD5".into(),
         "1.2.840.113549.1.1.14" => "RSA with SHA-224".into(),
         "1.3.101.112" => "Ed25519".into(),
-        _ => format!("algorithm {oid_text}"),
+        _ => format!("algorithm {}", name::one_line(&oid_text, 64)),
     }))
 }
 
@@ -180,4 +205,116 @@ pub(crate) fn from_pem(
         return Err(fault(PemFault::NoCertificate));
     }
     Ok(certificates)
+}
+
+#[cfg(test)]
+mod tests {
+    use fips_core::signing::KeyAlgorithm;
+    use rcgen::{
+        CertificateParams, DistinguishedName, DnType, Issuer, KeyIdMethod, PublicKeyData,
+        SerialNumber, SignatureAlgorithm, SigningKey,
+    };
+
+    use super::*;
+    use crate::name::tests::{COMMON_NAME, ORGANIZATIONAL_UNIT, UTF8, name};
+
+    #[test]
+    fn the_mark_counts_in_its_place_under_a_strict_boundary_alone() {
+        let mark = EVALUATION_MARK.as_bytes();
+        let marked = name(&[
+            (COMMON_NAME, UTF8, b"CA"),
+            (ORGANIZATIONAL_UNIT, UTF8, b"other"),
+            (ORGANIZATIONAL_UNIT, UTF8, mark),
+        ]);
+        // A common name says nothing about how an authority was made.
+        let plain = name(&[
+            (COMMON_NAME, UTF8, mark),
+            (ORGANIZATIONAL_UNIT, UTF8, b"unit"),
+        ]);
+        let marked = X509Name::from_der(&marked).unwrap().1;
+        let plain = X509Name::from_der(&plain).unwrap().1;
+        for (opening, names, expected) in [
+            (Some(Opening::Strict), [&plain, &plain], false),
+            (Some(Opening::Strict), [&marked, &plain], true),
+            (Some(Opening::Strict), [&plain, &marked], true),
+            (Some(Opening::Evaluation), [&marked, &marked], false),
+            (None, [&marked, &marked], false),
+        ] {
+            assert_eq!(
+                is_for_evaluation_only(opening, names),
+                expected,
+                "{opening:?}"
+            );
+        }
+    }
+
+    /// Certificates are judged before signatures are verified, so that none is needed.
+    struct NoKey;
+
+    impl PublicKeyData for NoKey {
+        fn der_bytes(&self) -> &[u8] {
+            &[4; 65]
+        }
+
+        fn algorithm(&self) -> &'static SignatureAlgorithm {
+            &rcgen::PKCS_ECDSA_P256_SHA256
+        }
+    }
+
+    impl SigningKey for NoKey {
+        fn sign(&self, _: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+            Ok(vec![0; 64])
+        }
+    }
+
+    fn params(common_name: &str, unit: Option<&str>) -> CertificateParams {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        let name = &mut params.distinguished_name;
+        name.push(DnType::CommonName, common_name);
+        if let Some(unit) = unit {
+            name.push(DnType::OrganizationalUnitName, unit);
+        }
+        params.serial_number = Some(SerialNumber::from_slice(&[1]));
+        params.key_identifier_method = KeyIdMethod::PreSpecified(vec![1; 20]);
+        params
+    }
+
+    #[test]
+    fn a_strict_boundary_takes_no_certificate_made_under_evaluation() {
+        let ca = params("CA", Some(EVALUATION_MARK));
+        let root = ca.self_signed(&NoKey).unwrap();
+        let issuer = Issuer::from_params(&ca, NoKey);
+        let leaf = params("leaf", None).signed_by(&NoKey, &issuer).unwrap();
+        let other = params("other", None).self_signed(&NoKey).unwrap();
+        let profile = Profile::sp800_52r2();
+        assert!(profile.accepts_key(&PublicKey::from(KeyAlgorithm::EcdsaP256)));
+
+        let judge = |opening, der, anchor| judge(opening, &profile, 2, der, anchor);
+        for (der, anchor, subject) in [
+            (leaf.der(), false, "CN=leaf"),
+            (
+                root.der(),
+                true,
+                "OU=EVALUATION ONLY - NOT FOR PRODUCTION,CN=CA",
+            ),
+        ] {
+            judge(Some(Opening::Evaluation), der, anchor).unwrap();
+            let refused = judge(Some(Opening::Strict), der, anchor).unwrap_err();
+            assert_eq!(
+                refused,
+                CertificateRefused {
+                    position: 2,
+                    subject: subject.into(),
+                    reason: CertificateReason::EvaluationOnly,
+                }
+            );
+            let text = refused.to_string();
+            assert!(
+                text.contains("make a PKI under a strict boundary"),
+                "{text}"
+            );
+        }
+        judge(Some(Opening::Strict), other.der(), true).unwrap();
+    }
 }

@@ -3,7 +3,11 @@ use std::io;
 
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
-use crate::certificate::CertificateRefused;
+use crate::certificate::{CertificateReason, CertificateRefused};
+use crate::name;
+
+/// The most characters of what happened: a peer may present any number of names.
+const MOST: usize = 1024;
 
 /// A failed handshake in words: what happened, why the policy has it so, and how to mend it.
 ///
@@ -17,7 +21,7 @@ use crate::certificate::CertificateRefused;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// What happened.
+    /// What happened, on one line and cut when very long, whatever the peer's names hold.
     pub what: String,
     /// The rule behind it, with its source; empty where none of the policy is.
     pub why: &'static str,
@@ -62,7 +66,7 @@ impl fmt::Display for Explanation {
 
 fn new(what: impl Into<String>, why: &'static str, mend: &'static str) -> Explanation {
     Explanation {
-        what: what.into(),
+        what: name::one_line(&what.into(), MOST),
         why,
         mend,
     }
@@ -165,7 +169,12 @@ fn of_certificate(error: &CertificateError) -> Explanation {
         E::Other(other) => match other.0.downcast_ref::<CertificateRefused>() {
             Some(refused) => new(
                 refused.to_string(),
-                "every certificate of a chain must fit the profile",
+                match refused.reason {
+                    CertificateReason::EvaluationOnly => {
+                        "what was made under evaluation stays there"
+                    }
+                    _ => "every certificate of a chain must fit the profile",
+                },
                 "",
             ),
             None => new(

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::certificate::{self, CertificateReason, CertificateRefused};
 use crate::error::{Error, IdentityFault, PemFault};
+use crate::name;
 use crate::peer::PeerIdentity;
 use crate::policy::{Profile, PublicKey};
 use crate::provider::TlsSigningKey;
@@ -21,7 +22,9 @@ const WHAT: &str = "identity";
 /// A certificate chain and its private key: what a side shows and signs with.
 ///
 /// The pair matches, the chain parses, and every key and signature algorithm in it is one that
-/// SP 800-52r2 names. A stricter profile judges again when a configuration is built.
+/// SP 800-52r2 names. A stricter profile judges again when a configuration is built. A strict
+/// boundary takes no certificate with the evaluation mark
+/// ([`EVALUATION_MARK`](fips_core::EVALUATION_MARK)) in its subject or issuer.
 #[derive(Clone, Debug)]
 pub struct Identity {
     certified: Arc<CertifiedKey>,
@@ -144,7 +147,7 @@ impl Identity {
             None => {
                 return Err(IdentityFault::KeyMismatch {
                     key: key.algorithm(),
-                    subject: leaf.subject().to_owned(),
+                    subject: name::in_error(leaf.subject()),
                 }
                 .into());
             }
@@ -164,7 +167,7 @@ impl Identity {
         if !profile.accepts_key(&key) {
             return Err(CertificateRefused {
                 position: 0,
-                subject: self.leaf.subject().to_owned(),
+                subject: name::in_error(self.leaf.subject()),
                 reason: CertificateReason::Key {
                     found: key,
                     profile: profile.name(),

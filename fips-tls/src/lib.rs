@@ -51,6 +51,7 @@ mod client;
 mod error;
 mod explain;
 mod identity;
+mod name;
 mod peer;
 mod policy;
 mod provider;

@@ -8,10 +8,18 @@ use x509_parser::x509::X509Name;
 
 use crate::certificate::{self, CertificateReason, CertificateRefused};
 use crate::error::Error;
+use crate::name;
 
 /// Who a certificate names, read for authorisation and reports.
 ///
 /// It says who the peer is only after a handshake that verified the chain.
+///
+/// # Security
+///
+/// [`subject`](Self::subject) and [`issuer`](Self::issuer) are escaped, for logs and reports.
+/// [`common_name`](Self::common_name) and [`organizations`](Self::organizations) are the
+/// certificate's own text, control characters and all: compare them, and escape them before
+/// they are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerIdentity {
     subject: String,
@@ -58,16 +66,14 @@ impl PeerIdentity {
         };
         let certificate = certificate::parse(der).map_err(|()| malformed())?;
         let mut identity = Self {
-            subject: certificate.subject().to_string(),
-            common_name: text(certificate.subject(), X509Name::iter_common_name)
-                .into_iter()
-                .next(),
-            organizations: text(certificate.subject(), X509Name::iter_organization),
+            subject: name::distinguished(certificate.subject()),
+            common_name: common_name(certificate.subject()),
+            organizations: organizations(certificate.subject()),
             dns_names: Vec::new(),
             ip_addresses: Vec::new(),
             uris: Vec::new(),
             serial: serial(&certificate),
-            issuer: certificate.issuer().to_string(),
+            issuer: name::distinguished(certificate.issuer()),
             not_before: time(certificate.validity().not_before.timestamp()),
             not_after: time(certificate.validity().not_after.timestamp()),
         };
@@ -76,31 +82,36 @@ impl PeerIdentity {
             .map_err(|_| malformed())?;
         for name in names.iter().flat_map(|names| &names.value.general_names) {
             match name {
-                GeneralName::DNSName(name) => identity.dns_names.push((*name).to_owned()),
+                GeneralName::DNSName(name) => identity.dns_names.extend(visible(name)),
                 GeneralName::IPAddress(bytes) => identity.ip_addresses.extend(address(bytes)),
-                GeneralName::URI(uri) => identity.uris.push((*uri).to_owned()),
+                GeneralName::URI(uri) => identity.uris.extend(visible(uri)),
                 _ => {}
             }
         }
         Ok(identity)
     }
 
-    /// The whole subject, as RFC 4514 writes it.
+    /// The whole subject, as RFC 4514 writes it: the last relative name first, such as
+    /// `CN=admin,O=system:masters`.
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// The first common name: the user in Kubernetes.
+    /// The common name: the user in Kubernetes. Not escaped.
+    ///
+    /// `None` unless the subject holds exactly one, and that as text (UTF8String,
+    /// PrintableString, IA5String, NumericString): of several, programs take different ones
+    /// (Go, and with it Kubernetes, the last), so that one certificate would name two users.
     pub fn common_name(&self) -> Option<&str> {
         self.common_name.as_deref()
     }
 
-    /// The organizations: the groups in Kubernetes.
+    /// The organizations that are text: the groups in Kubernetes. Not escaped.
     pub fn organizations(&self) -> &[String] {
         &self.organizations
     }
 
-    /// DNS names (RFC 5280 §4.2.1.6).
+    /// DNS names (RFC 5280 §4.2.1.6); what holds other than visible ASCII is none, and left out.
     pub fn dns_names(&self) -> &[String] {
         &self.dns_names
     }
@@ -110,7 +121,8 @@ impl PeerIdentity {
         &self.ip_addresses
     }
 
-    /// Uniform resource identifiers, such as a SPIFFE ID.
+    /// Uniform resource identifiers, such as a SPIFFE ID; what holds other than visible ASCII is
+    /// none (RFC 3986 §2), and left out.
     pub fn uris(&self) -> &[String] {
         &self.uris
     }
@@ -141,17 +153,25 @@ impl PeerIdentity {
     }
 }
 
-fn text<'a, I>(
-    name: &'a X509Name<'a>,
-    attributes: impl FnOnce(&'a X509Name<'a>) -> I,
-) -> Vec<String>
-where
-    I: Iterator<Item = &'a x509_parser::x509::AttributeTypeAndValue<'a>>,
-{
-    attributes(name)
+fn common_name(subject: &X509Name<'_>) -> Option<String> {
+    let mut names = subject.iter_common_name();
+    let only = names.next().filter(|_| names.next().is_none())?;
+    only.as_str().ok().map(str::to_owned)
+}
+
+fn organizations(subject: &X509Name<'_>) -> Vec<String> {
+    subject
+        .iter_organization()
         .filter_map(|attribute| attribute.as_str().ok())
         .map(str::to_owned)
         .collect()
+}
+
+/// An IA5String may hold control characters, which no name of a host or resource has.
+fn visible(name: &str) -> Option<String> {
+    name.bytes()
+        .all(|byte| byte.is_ascii_graphic())
+        .then(|| name.to_owned())
 }
 
 /// As OpenSSL prints it: two digits a byte, without the zero byte DER puts before a number whose

@@ -4,6 +4,7 @@ use rustls::pki_types::UnixTime;
 use rustls::{CommonState, HandshakeKind};
 
 use crate::error::Error;
+use crate::name;
 use crate::peer::PeerIdentity;
 use crate::policy::{Group, Suite, Version};
 
@@ -68,7 +69,7 @@ impl Session {
             let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now.as_secs());
             if !peer.is_valid_at(now) {
                 return Err(Error::PeerOutsideValidity {
-                    subject: peer.subject().to_owned(),
+                    subject: name::in_error(peer.subject()),
                 });
             }
         }

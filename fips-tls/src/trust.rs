@@ -7,6 +7,7 @@ use rustls::pki_types::CertificateDer;
 
 use crate::certificate;
 use crate::error::{Error, PemFault, TrustFault};
+use crate::name;
 use crate::policy::Profile;
 
 const WHAT: &str = "trust";
@@ -15,6 +16,10 @@ const WHAT: &str = "trust";
 ///
 /// Revocation lists will be kept here too: whatever changes the answer about a chain is part
 /// of one trust, so that a new one starts with new tickets and sessions.
+///
+/// A strict boundary takes no anchor with the evaluation mark
+/// ([`EVALUATION_MARK`](fips_core::EVALUATION_MARK)) in its subject or issuer: judged here once
+/// the gate is open, and in any case when a configuration is built.
 #[derive(Clone, Debug)]
 pub struct Trust {
     certificates: Vec<CertificateDer<'static>>,
@@ -64,7 +69,7 @@ impl Trust {
         for (position, der) in certificates.iter().enumerate() {
             let subject = || {
                 certificate::parse(der)
-                    .map(|certificate| certificate.subject().to_string())
+                    .map(|certificate| name::in_error(&name::distinguished(certificate.subject())))
                     .unwrap_or_default()
             };
             if !certificate::parse(der).is_ok_and(|certificate| certificate.is_ca()) {

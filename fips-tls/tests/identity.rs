@@ -11,6 +11,7 @@ use fips_tls::{
     CertificateReason, Error, Identity, IdentityFault, PeerIdentity, PemFault, Trust, TrustFault,
 };
 
+use fips_core::EVALUATION_MARK;
 use support::pki::{self, Ca, Files, Leaf};
 use support::{NAME, boundary, program};
 
@@ -244,6 +245,7 @@ fn a_peer_is_read_with_all_its_names() {
     assert_eq!(addresses, ["10.0.0.1", "fd00::1"]);
     assert_eq!(peer.uris(), ["spiffe://test/node"]);
     assert_eq!(peer.serial(), format!("{:X}", 4711));
+    assert_eq!(peer.subject(), "O=second,O=system:nodes,CN=system:node:one");
     assert_eq!(peer.issuer(), "CN=test CA");
     let now = SystemTime::now();
     assert!(peer.is_valid_at(now));
@@ -253,4 +255,45 @@ fn a_peer_is_read_with_all_its_names() {
     assert_eq!(PeerIdentity::from_certificates(None).unwrap(), None);
     assert_eq!(PeerIdentity::from_certificates(Some(&[])).unwrap(), None);
     assert_eq!(NAME, "server.test");
+}
+
+fn peer(common_name: &str, names: &str) -> PeerIdentity {
+    let key = pki::key_pem(&pki::key(P256));
+    let extensions = format!("extendedKeyUsage=clientAuth\n{names}");
+    let chain = Ca::test().issue_with_openssl(&key, common_name, &extensions, "-sha256");
+    let identity = Identity::from_pem(&boundary(), &chain, &key).unwrap();
+    identity.leaf().clone()
+}
+
+#[test]
+fn of_several_common_names_none_is_the_user() {
+    assert_eq!(peer("admin", "").common_name(), Some("admin"));
+    let two = peer("nobody/O=one/CN=admin", "");
+    assert_eq!(two.subject(), "CN=admin,O=one,CN=nobody");
+    assert_eq!(two.common_name(), None);
+    assert_eq!(two.organizations(), ["one"]);
+    // In one relative name as well.
+    let both = peer("nobody+CN=admin", "");
+    assert!(both.subject().contains("+CN="), "{}", both.subject());
+    assert_eq!(both.common_name(), None);
+}
+
+#[test]
+fn a_name_that_nothing_visible_spells_is_no_host_and_no_resource() {
+    let names = "subjectAltName=DNS:a.test,DNS:b\u{1b}[2J.test,DNS:c d,URI:x:y,URI:x:\u{7f}\n";
+    let peer = peer("names", names);
+    assert_eq!(peer.dns_names(), ["a.test"]);
+    assert_eq!(peer.uris(), ["x:y"]);
+}
+
+#[test]
+fn the_evaluation_mark_passes_under_evaluation() {
+    let ca = Ca::with_unit("marked CA", Some(EVALUATION_MARK), P256);
+    let identity = ca.identity(&Leaf::server(), P256);
+    assert_eq!(
+        identity.leaf().issuer(),
+        format!("OU={EVALUATION_MARK},CN=marked CA")
+    );
+    let server = support::server(fips_tls::Profile::default(), identity, Some(ca.trust()));
+    server.check(&server.rustls()).unwrap();
 }

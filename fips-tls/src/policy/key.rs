@@ -8,6 +8,8 @@ use x509_parser::oid_registry::{
 use x509_parser::public_key::PublicKey as Parsed;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
+use crate::name;
+
 /// A kind of key a profile takes from a peer, with its floor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyRule {
@@ -113,7 +115,9 @@ impl fmt::Display for PublicKey {
             Self::EcdsaP256 => f.write_str("ECDSA P-256"),
             Self::EcdsaP384 => f.write_str("ECDSA P-384"),
             Self::EcdsaP521 => f.write_str("ECDSA P-521"),
-            Self::Other(oid) => write!(f, "a key of object identifier {oid}"),
+            Self::Other(oid) => {
+                write!(f, "a key of object identifier {}", name::one_line(oid, 64))
+            }
             Self::Rsa { bits } => write!(f, "RSA of {bits} bits"),
         }
     }

@@ -133,8 +133,17 @@ impl Ca {
     }
 
     pub fn new(name: &'static str, algorithm: KeyAlgorithm) -> Self {
+        Self::with_unit(name, None, algorithm)
+    }
+
+    pub fn with_unit(name: &'static str, unit: Option<&str>, algorithm: KeyAlgorithm) -> Self {
         let key = Arc::new(PrivateKey::generate(&boundary(), algorithm).unwrap());
         let mut params = base(name, &key);
+        if let Some(unit) = unit {
+            params
+                .distinguished_name
+                .push(DnType::OrganizationalUnitName, unit);
+        }
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&RcgenKey(Arc::clone(&key))).unwrap();
