@@ -73,9 +73,13 @@ async fn serve(acceptor: &TlsAcceptor, socket: TcpStream) -> Result<(), Box<dyn 
     let session = Session::of(stream.get_ref().1)?;
     let peer = session.peer.as_ref().ok_or("no client certificate")?;
     let name = peer.common_name().unwrap_or("somebody without a name");
+    // The subject is escaped, the common name is not: it could forge a line here.
     println!(
-        "{name}: {} {} resumed={}",
-        session.version, session.suite, session.resumed
+        "{}: {} {} resumed={}",
+        peer.subject(),
+        session.version,
+        session.suite,
+        session.resumed
     );
 
     let mut stream = BufReader::new(stream);
