@@ -201,7 +201,7 @@ pub enum Error {
         source: Box<Self>,
     },
     /// A name that the catalogue does not have.
-    #[error("the catalogue has no leaf called {name:?}; it has: {known}")]
+    #[error("the catalogue has nothing called {name:?}; it has: {known}")]
     UnknownEntry {
         /// The name.
         name: String,

@@ -85,6 +85,13 @@ pub struct KubeconfigEntry {
     pub content: String,
 }
 
+impl AuthorityEntry {
+    /// The name by which the copy of its certificate is renewed.
+    pub(crate) fn nochain_name(&self) -> String {
+        format!("{}.nochain", self.name)
+    }
+}
+
 impl Catalogue {
     /// The catalogue of RKE2 or k3s below `<data-dir>/server`.
     ///

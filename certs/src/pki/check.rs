@@ -6,7 +6,9 @@ use std::time::Duration;
 use fips_core::Diagnostic;
 use time::OffsetDateTime;
 
+use super::bundle::Bundle;
 use super::files::{self, Pair};
+use super::record::Made;
 use super::row::{Kind, Row, Status};
 use super::{Pki, drift};
 use crate::catalogue::{AuthorityEntry, LeafEntry};
@@ -55,7 +57,7 @@ impl Thresholds {
 }
 
 /// Authorities by name, as far as their certificates could be read.
-type Authorities = BTreeMap<String, Certificate>;
+type Authorities = BTreeMap<String, Bundle>;
 
 struct Checker<'a> {
     pki: &'a Pki<'a>,
@@ -91,8 +93,8 @@ impl Pki<'_> {
         };
         let mut authorities = Authorities::new();
         for entry in &self.catalogue.authorities {
-            if let Some(certificate) = checker.authority(entry) {
-                authorities.insert(entry.name.clone(), certificate);
+            if let Some(bundle) = checker.authority(entry) {
+                authorities.insert(entry.name.clone(), bundle);
             }
         }
         for entry in &self.catalogue.leaves {
@@ -105,63 +107,98 @@ impl Pki<'_> {
 }
 
 impl Checker<'_> {
-    fn authority(&mut self, entry: &AuthorityEntry) -> Option<Certificate> {
+    fn authority(&mut self, entry: &AuthorityEntry) -> Option<Bundle> {
         let pair = Pair::read(self.pki.store, &entry.certificate, &entry.key);
         let mut row = self.row(Kind::Authority, &entry.name, &entry.certificate, &pair);
-        if let Some(certificate) = pair.first() {
-            for reason in drift::of_authority(certificate) {
+        let bundle = pair
+            .certificates
+            .as_ref()
+            .ok()
+            .map(|certificates| Bundle::new(certificates.clone(), self.diagnostic));
+        if let Some((bundle, first)) = bundle.as_ref().zip(pair.first()) {
+            for reason in drift::of_authority(first) {
                 row.worsen(Status::Drifted, reason);
             }
-            if certificate.facts().subject_der == certificate.facts().issuer_der
-                && let Err(why) = certificate.verify_issued_by(self.diagnostic, certificate)
+            for (status, reason) in bundle.flaws(self.now) {
+                row.worsen(status, reason);
+            }
+            if self.pki.made_here()
+                && let Some(reason) = drift::of_key(first, entry.key_type)
             {
-                row.worsen(Status::Drifted, format!("as a root: {why}"));
+                row.worsen(Status::Warning, reason);
+            }
+            if let Some((status, reason)) = self.mark(bundle) {
+                row.worsen(status, reason);
             }
         }
         self.rows.push(row);
+        let above = self.rows.len();
         self.chain(&entry.certificate, &pair);
+        if let Some(bundle) = &bundle {
+            let certificates = bundle.chain().iter().chain(bundle.added()).skip(1);
+            for (row, certificate) in self.rows[above..].iter_mut().zip(certificates) {
+                let stray = (row.position >= bundle.chain().len())
+                    .then(|| bundle.stray(certificate, self.diagnostic));
+                for reason in drift::of_trust(certificate)
+                    .into_iter()
+                    .chain(stray.flatten())
+                {
+                    row.worsen(Status::Drifted, reason);
+                }
+            }
+        }
+        self.nochain(entry, pair.first());
+        bundle
+    }
 
-        let first = pair.first().cloned();
-        let mut row = Row::new(&entry.nochain, Kind::Other);
+    /// What the mark of evaluation in a name comes to: nothing where the record says the same.
+    fn mark(&self, bundle: &Bundle) -> Option<(Status, String)> {
+        let mut certificates = bundle.chain().iter().chain(bundle.added());
+        if !certificates.any(|certificate| certificate.facts().marked) {
+            return None;
+        }
+        let record = self.pki.record.as_ref();
+        if record.is_some_and(|record| !record.evaluation) {
+            let why = "made under evaluation, by its name; the record says otherwise";
+            return Some((Status::Drifted, why.to_owned()));
+        }
+        Some((Status::Ok, "made under evaluation".to_owned()))
+    }
+
+    fn nochain(&mut self, entry: &AuthorityEntry, first: Option<&Certificate>) {
+        let mut row = Row::new(&entry.nochain, Kind::Nochain).entry(&entry.nochain_name());
         match files::certificates(self.pki.store, &entry.nochain) {
             Err(why) => row.worsen(Status::Torn, why),
             Ok(certificates) => {
-                row = row.certificate(
-                    &certificates[0],
-                    self.now,
-                    self.thresholds.of(&certificates[0]),
-                );
-                if certificates.len() != 1 || first.as_ref() != certificates.first() {
-                    row.worsen(
-                        Status::Drifted,
-                        format!(
-                            "it is not the first certificate of {} alone",
-                            entry.certificate
-                        ),
-                    );
+                let found = &certificates[0];
+                row = row.certificate(found, self.now, self.thresholds.of(found));
+                if certificates.len() != 1 || first != Some(found) {
+                    // The dates of a wrong copy say nothing.
+                    row.status = Status::Drifted;
+                    row.reasons = vec![format!(
+                        "it is not the first certificate of {} alone",
+                        entry.certificate
+                    )];
                 }
             }
         }
         self.seen.insert(entry.nochain.clone());
         self.rows.push(row);
-        first
     }
 
-    fn leaf(&mut self, entry: &LeafEntry, issuer: Option<&Certificate>) {
+    fn leaf(&mut self, entry: &LeafEntry, issuer: Option<&Bundle>) {
         let pair = Pair::read(self.pki.store, &entry.certificate, &entry.key);
         let mut row = self.row(Kind::Leaf, &entry.name, &entry.certificate, &pair);
-        if let Some(certificate) = pair.first() {
-            for reason in drift::of_leaf(certificate, entry, issuer, self.diagnostic) {
+        if let Ok([leaf, after @ ..]) = pair.certificates.as_deref() {
+            let authority = issuer.and_then(Bundle::first);
+            let chain =
+                issuer.and_then(|issuer| drift::of_chain(after, issuer, !self.pki.made_here()));
+            for reason in drift::of_leaf(leaf, entry, authority, self.diagnostic)
+                .into_iter()
+                .chain(chain)
+            {
                 row.worsen(Status::Drifted, reason);
             }
-        }
-        if let (Ok(certificates), Some(issuer)) = (&pair.certificates, issuer)
-            && certificates.get(1).is_some_and(|next| next != issuer)
-        {
-            row.worsen(
-                Status::Drifted,
-                "the certificate after the leaf is not that of its CA",
-            );
         }
         self.rows.push(row);
         self.chain(&entry.certificate, &pair);
@@ -236,5 +273,14 @@ impl Checker<'_> {
             self.chain(path, &pair);
         }
         Ok(())
+    }
+}
+
+impl Pki<'_> {
+    /// Whether the authorities were made here, by the record.
+    fn made_here(&self) -> bool {
+        self.record
+            .as_ref()
+            .is_some_and(|record| record.made == Made::Here)
     }
 }

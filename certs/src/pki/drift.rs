@@ -1,15 +1,30 @@
 //! What differs between a certificate and its row of the catalogue.
+//!
+//! The kind of a leaf's key is part of the row. That of an authority's key is told as a
+//! reservation, and only where the authorities were made here: a renewal makes no authority, and
+//! one that its owner brought along has the key the owner chose.
 
 use std::collections::BTreeSet;
 
 use fips_core::Diagnostic;
 
+use super::bundle::Bundle;
 use crate::catalogue::LeafEntry;
 use crate::certificate::{Certificate, FoundName};
+use crate::key::KeyType;
 use crate::names::SubjectAltName;
 
 /// Each way in which an authority's certificate cannot do its work.
 pub(super) fn of_authority(certificate: &Certificate) -> Vec<String> {
+    let mut found = of_trust(certificate);
+    if certificate.subject_key_id().is_none() {
+        found.push("it has no subject key identifier".to_owned());
+    }
+    found
+}
+
+/// Each way in which a certificate cannot stand above an authority, or beside it as trust.
+pub(super) fn of_trust(certificate: &Certificate) -> Vec<String> {
     let facts = certificate.facts();
     let mut found = Vec::new();
     if !facts.is_authority {
@@ -17,9 +32,6 @@ pub(super) fn of_authority(certificate: &Certificate) -> Vec<String> {
     }
     if facts.key_usages.is_some_and(|bits| !bits.key_cert_sign) {
         found.push("its key usage lacks keyCertSign".to_owned());
-    }
-    if facts.subject_key_id.is_none() {
-        found.push("it has no subject key identifier".to_owned());
     }
     found.extend(weak_key(certificate));
     found
@@ -65,7 +77,7 @@ pub(super) fn of_leaf(
     if facts.key_usages.is_some_and(|bits| !bits.digital_signature) {
         found.push("its key usage lacks digitalSignature".to_owned());
     }
-    found.extend(weak_key(certificate));
+    found.extend(weak_key(certificate).or_else(|| of_key(certificate, entry.key_type)));
     match issuer {
         None => found.push(format!("its CA {} cannot be read", entry.issuer)),
         Some(issuer) => {
@@ -81,6 +93,38 @@ pub(super) fn of_leaf(
         }
     }
     found
+}
+
+/// A key of another kind than the catalogue asks for.
+pub(super) fn of_key(certificate: &Certificate, wanted: KeyType) -> Option<String> {
+    let (found, wanted) = (&certificate.facts().key_name, wanted.algorithm().name());
+    (found != wanted).then(|| format!("its key is {found}, the catalogue asks for {wanted}"))
+}
+
+/// The certificates that follow a leaf against its authority's: a renewal writes the chain. The
+/// programs themselves write the authority's whole file, so added trust may follow it. A leaf
+/// that another program made may stand alone where its authority is a root: every peer has that.
+pub(super) fn of_chain(after: &[Certificate], issuer: &Bundle, foreign: bool) -> Option<String> {
+    let chain = issuer.chain();
+    if after.is_empty() && foreign && chain.len() == 1 {
+        return None;
+    }
+    let Some(more) = after.strip_prefix(chain) else {
+        let missing = chain.iter().filter(|one| !after.contains(one)).count();
+        return Some(if missing > 0 {
+            format!(
+                "of its CA's chain, {missing} of {} certificates are missing after the leaf",
+                chain.len()
+            )
+        } else {
+            "the certificates after the leaf are not its CA's chain in order".to_owned()
+        });
+    };
+    let stranger = more.iter().find(|one| !issuer.added().contains(one))?;
+    Some(format!(
+        "after the leaf stands `{}`, which is none of its CA's certificates",
+        stranger.subject()
+    ))
 }
 
 fn weak_key(certificate: &Certificate) -> Option<String> {

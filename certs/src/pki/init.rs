@@ -94,15 +94,9 @@ impl<'s> Pki<'s> {
                 .with_names(entry.names.iter().cloned())
                 .signed_by(&key, issuer, &moment)?;
             issued.push(Issued::new(&entry.name, &entry.certificate, &leaf));
-            let issuer = issuer.certificate();
+            let chain = std::slice::from_ref(issuer.certificate());
             staged = staged
-                .leaf(
-                    &entry.certificate,
-                    &leaf,
-                    std::slice::from_ref(issuer),
-                    issuer,
-                    entry.usages,
-                )
+                .leaf(&entry.certificate, &leaf, chain, entry.usages)
                 .key(&entry.key, &key)?;
         }
         for entry in &catalogue.kubeconfigs {
@@ -112,7 +106,8 @@ impl<'s> Pki<'s> {
         let record = Record::new(boundary, Made::Here, catalogue.options.clone(), now);
         staged = staged.bytes(&record::path()?, Secrecy::Public, record.to_json()?);
 
-        let report = apply(boundary, store, &staged, issued, now)?;
+        let diagnostic = diagnostic()?;
+        let report = apply(boundary, &diagnostic, store, &staged, issued, now)?;
         let pki = Self {
             store,
             catalogue,
@@ -122,18 +117,22 @@ impl<'s> Pki<'s> {
     }
 }
 
+/// Where the gate is open, the module is one that may look, too.
+pub(super) fn diagnostic() -> Result<Diagnostic, Error> {
+    Diagnostic::new().map_err(|refusal| Error::Refused(Box::new(refusal)))
+}
+
 /// Makes the change, each entry judged as it was read back.
 pub(super) fn apply(
     boundary: &Boundary,
+    diagnostic: &Diagnostic,
     store: &dyn Store,
     staged: &Staged,
     issued: Vec<Issued>,
     now: OffsetDateTime,
 ) -> Result<Report, Error> {
-    // The gate is open, so the module is one that may look, too.
-    let diagnostic = Diagnostic::new().map_err(|refusal| Error::Refused(Box::new(refusal)))?;
     store.apply(staged.change(), &|path, content| {
-        staged.verify(boundary, &diagnostic, now, path, content)
+        staged.verify(boundary, diagnostic, now, path, content)
     })?;
     for entry in &issued {
         tracing::info!(

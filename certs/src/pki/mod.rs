@@ -1,5 +1,6 @@
 //! The engine: makes, checks and renews a PKI by its catalogue.
 
+mod bundle;
 mod check;
 mod drift;
 mod files;

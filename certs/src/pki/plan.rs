@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use super::Pki;
 use super::check::Thresholds;
 use super::row::{Kind, Row, Status, in_words};
+use crate::catalogue::{AuthorityEntry, Catalogue};
 use crate::error::Error;
 
 /// When a leaf is renewed: what has drifted, is torn or has ended always, the others when less
@@ -26,7 +27,8 @@ pub struct RenewalPolicy {
     pub fraction: Option<f64>,
     /// Whether to renew what is not due, too.
     pub force: bool,
-    /// The leaves to look at, by their names in the catalogue; all when empty.
+    /// The entries to look at, by their names in the catalogue: leaves, kubeconfigs, and
+    /// `AUTHORITY.nochain`; all when empty.
     pub names: Vec<String>,
     /// Whether to keep the keys: then only the certificate is new.
     pub keep_keys: bool,
@@ -94,7 +96,7 @@ pub struct Renewal {
     pub name: String,
     /// Its file.
     pub file: String,
-    /// A leaf or a kubeconfig.
+    /// A leaf, a kubeconfig, or the copy of an authority's certificate.
     pub kind: Kind,
     /// Why.
     pub reasons: Vec<String>,
@@ -130,7 +132,8 @@ impl Pki<'_> {
     /// What is due, without doing it: ends soon, has ended, not yet valid, drifted or torn.
     ///
     /// A leaf that already lives as long as its authority is not due by time: a new one would
-    /// not live longer.
+    /// not live longer. The copy of an authority's certificate (`*.nochain.crt`) is due when it
+    /// is missing or another, never by time or force.
     ///
     /// # Errors
     ///
@@ -142,18 +145,11 @@ impl Pki<'_> {
         policy: &RenewalPolicy,
     ) -> Result<Plan, Error> {
         policy.judge()?;
-        let known = || {
-            let leaves = self.catalogue.leaves.iter().map(|entry| &entry.name);
-            leaves.chain(self.catalogue.kubeconfigs.iter().map(|entry| &entry.name))
-        };
-        if let Some(name) = policy
-            .names
-            .iter()
-            .find(|name| !known().any(|n| n == *name))
-        {
+        let known = self.renewable();
+        if let Some(name) = policy.names.iter().find(|name| !known.contains(name)) {
             return Err(Error::UnknownEntry {
                 name: name.clone(),
-                known: known().map(String::as_str).collect::<Vec<_>>().join(", "),
+                known: known.join(", "),
             });
         }
         let rows = self.check(diagnostic, now, Thresholds::default())?;
@@ -184,6 +180,7 @@ impl Pki<'_> {
                     entry.and_then(|entry| authority(&entry.issuer))
                 }
                 Kind::Kubeconfig => None,
+                Kind::Nochain => name.strip_suffix(".nochain").and_then(authority),
                 Kind::Authority | Kind::Other => continue,
             };
             let reasons = reasons(row, issuer, policy);
@@ -209,10 +206,33 @@ impl Pki<'_> {
         }
         Ok(plan)
     }
+
+    /// The names of what can be renewed.
+    pub(super) fn renewable(&self) -> Vec<String> {
+        let Catalogue {
+            authorities,
+            leaves,
+            kubeconfigs,
+            ..
+        } = &self.catalogue;
+        leaves
+            .iter()
+            .map(|entry| entry.name.clone())
+            .chain(kubeconfigs.iter().map(|entry| entry.name.clone()))
+            .chain(authorities.iter().map(AuthorityEntry::nochain_name))
+            .collect()
+    }
 }
 
-/// Why a leaf or kubeconfig is to be renewed; nothing when it is not.
+/// Why an entry is to be renewed; nothing when it is not.
 fn reasons(row: &Row, issuer: Option<&Row>, policy: &RenewalPolicy) -> Vec<String> {
+    if row.kind == Kind::Nochain {
+        // Its dates are those of the authority.
+        return match row.status {
+            Status::Drifted | Status::Torn => row.reasons.clone(),
+            _ => Vec::new(),
+        };
+    }
     let mut reasons = match row.status {
         Status::Ok | Status::Warning => Vec::new(),
         Status::Drifted | Status::NotYetValid | Status::Expired | Status::Torn => {

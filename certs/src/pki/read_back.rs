@@ -21,11 +21,11 @@ enum Expected {
     Bytes(Vec<u8>),
     /// The key of this public half.
     Key(Vec<u8>),
-    /// A leaf and the chain after it, below this authority, good for these usages.
+    /// A leaf and the chain after it, whose last certificate is the trust, good for these
+    /// usages.
     Leaf {
-        /// Never empty: the leaf comes first.
-        file: Vec<Certificate>,
-        issuer: Box<Certificate>,
+        leaf: Box<Certificate>,
+        chain: Vec<Certificate>,
         usages: Usages,
     },
 }
@@ -66,20 +66,19 @@ impl Staged {
         Ok(self.put(path, Secrecy::Secret, content, expected))
     }
 
-    /// The leaf, and `chain`, which begins with its issuer.
+    /// The leaf, and `chain` from its issuer up.
     pub(super) fn leaf(
         self,
         path: &EntryPath,
         leaf: &Certificate,
         chain: &[Certificate],
-        issuer: &Certificate,
         usages: Usages,
     ) -> Self {
-        let file: Vec<Certificate> = std::iter::once(leaf).chain(chain).cloned().collect();
-        let content: String = file.iter().map(Certificate::to_pem).collect();
+        let file = std::iter::once(leaf).chain(chain);
+        let content: String = file.map(Certificate::to_pem).collect();
         let expected = Expected::Leaf {
-            file,
-            issuer: Box::new(issuer.clone()),
+            leaf: Box::new(leaf.clone()),
+            chain: chain.to_vec(),
             usages,
         };
         self.put(path, Secrecy::Public, content.into_bytes(), expected)
@@ -126,17 +125,16 @@ impl Staged {
                         .then_some(())
                         .ok_or("the key is not that of the certificate".into())
                 }),
-            Some(Expected::Authority(root)) => {
-                same(content, std::slice::from_ref(root)).and_then(|()| {
-                    root.verify_issued_by(diagnostic, root)
-                        .map_err(|why| why.to_string())
-                })
-            }
+            Some(Expected::Authority(root)) => same(content, [&**root]).and_then(|()| {
+                root.verify_issued_by(diagnostic, root)
+                    .map_err(|why| why.to_string())
+            }),
             Some(Expected::Leaf {
-                file,
-                issuer,
+                leaf,
+                chain,
                 usages,
-            }) => same(content, file).and_then(|()| chain(&file[0], issuer, *usages, now)),
+            }) => same(content, std::iter::once(&**leaf).chain(chain))
+                .and_then(|()| path_holds(leaf, chain, *usages, now)),
         };
         held.map_err(|why| Error::ReadBack {
             path: path.clone(),
@@ -146,33 +144,39 @@ impl Staged {
 }
 
 /// Whether a file parses back to exactly these certificates.
-fn same(content: &[u8], expected: &[Certificate]) -> Result<(), String> {
+fn same<'c>(
+    content: &[u8],
+    expected: impl IntoIterator<Item = &'c Certificate>,
+) -> Result<(), String> {
     let found = Certificate::from_pem(content).map_err(|error| error.to_string())?;
-    if found == expected {
+    if found.iter().eq(expected) {
         return Ok(());
     }
     Err("it holds other certificates".into())
 }
 
-/// The path as a TLS peer judges it (RFC 5280 §6), by webpki with the module's verification.
-fn chain(
+/// The path as a TLS peer judges it (RFC 5280 §6), by webpki with the module's verification:
+/// the last certificate of the chain is its trust, those before it are sent along.
+fn path_holds(
     leaf: &Certificate,
-    issuer: &Certificate,
+    chain: &[Certificate],
     usages: Usages,
     now: OffsetDateTime,
 ) -> Result<(), String> {
     let wrong = |error: webpki::Error| format!("the chain does not verify: {error}");
     let seconds = u64::try_from(now.unix_timestamp()).map_err(|_| "the clock is before 1970")?;
     let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
-    let anchor: &CertificateDer<'_> = issuer.der();
-    let anchors = [anchor_from_trusted_cert(anchor).map_err(wrong)?];
+    let (anchor, between) = chain.split_last().ok_or("its CA's chain is empty")?;
+    let anchors = [anchor_from_trusted_cert(anchor.der()).map_err(wrong)?];
+    let between: Vec<CertificateDer<'_>> = between.iter().map(|one| one.der().clone()).collect();
     let end = EndEntityCert::try_from(leaf.der()).map_err(wrong)?;
     for (wanted, usage) in [
         (usages.server(), KeyUsage::server_auth()),
         (usages.client(), KeyUsage::client_auth()),
     ] {
         if wanted {
-            end.verify_for_usage(verification::ALL, &anchors, &[], time, usage, None, None)
+            let algorithms = verification::ALL;
+            end.verify_for_usage(algorithms, &anchors, &between, time, usage, None, None)
                 .map_err(wrong)?;
         }
     }

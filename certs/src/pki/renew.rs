@@ -1,17 +1,20 @@
 //! Carrying out a plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 
-use fips_core::Boundary;
 use fips_core::signing::PrivateKey;
+use fips_core::{Boundary, Diagnostic};
+use time::OffsetDateTime;
 
-use super::init::apply;
+use super::bundle::Bundle;
+use super::init::{apply, diagnostic};
 use super::plan::{Plan, Renewal};
 use super::read_back::Staged;
 use super::record::{self, Made, Record};
 use super::report::{Issued, Report};
+use super::row::{Kind, Status};
 use super::{Pki, files};
-use crate::catalogue::{AuthorityEntry, LeafEntry};
+use crate::catalogue::{AuthorityEntry, Catalogue, KubeconfigEntry, LeafEntry};
 use crate::certificate::Certificate;
 use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
@@ -19,15 +22,24 @@ use crate::issue::{Authority, LeafParams};
 use crate::key;
 use crate::store::Secrecy;
 
-/// An authority with the certificates its leaves are followed by.
+/// An authority, and the chain its leaves are followed by: its own certificate first.
 struct Issuer {
     authority: Authority,
     chain: Vec<Certificate>,
 }
 
+/// What a renewal writes.
+enum Entry<'c> {
+    Kubeconfig(&'c KubeconfigEntry),
+    /// A leaf and the authority that signs it.
+    Leaf(&'c LeafEntry, &'c AuthorityEntry),
+    /// The copy of that authority's certificate.
+    Nochain(&'c AuthorityEntry),
+}
+
 impl Pki<'_> {
     /// Renews what `plan` lists, as one change: a new certificate each, with a new key unless
-    /// the plan keeps them. Authorities stay as they are.
+    /// the plan keeps them. Authorities stay as they are; their copies are written again.
     ///
     /// # Errors
     ///
@@ -43,27 +55,33 @@ impl Pki<'_> {
         clock: &dyn Clock,
     ) -> Result<Report, Error> {
         self.admit(Some(boundary.status().opening()))?;
+        let diagnostic = diagnostic()?;
         let now = clock.now();
         let moment = FixedClock::new(now);
         let mut staged = Staged::new("renew certificates");
         let mut issued = Vec::new();
         let mut issuers = BTreeMap::new();
         for renewal in &plan.renewals {
-            if let Some(entry) = self
-                .catalogue
-                .kubeconfigs
-                .iter()
-                .find(|entry| entry.name == renewal.name)
-            {
-                let content = entry.content.clone().into_bytes();
-                staged = staged.bytes(&entry.path, Secrecy::Secret, content);
+            let (entry, authority) = match self.planned(renewal)? {
+                Entry::Kubeconfig(entry) => {
+                    let content = entry.content.clone().into_bytes();
+                    staged = staged.bytes(&entry.path, Secrecy::Secret, content);
+                    continue;
+                }
+                Entry::Leaf(entry, authority) => (Some(entry), authority),
+                Entry::Nochain(authority) => (None, authority),
+            };
+            let issuer = match issuers.entry(authority.name.as_str()) {
+                btree_map::Entry::Occupied(found) => found.into_mut(),
+                btree_map::Entry::Vacant(place) => {
+                    place.insert(self.issuer(boundary, &diagnostic, authority, now)?)
+                }
+            };
+            let Some(entry) = entry else {
+                let content = issuer.authority.certificate().to_pem().into_bytes();
+                staged = staged.bytes(&authority.nochain, Secrecy::Public, content);
                 continue;
-            }
-            let entry = self.planned(renewal)?;
-            if !issuers.contains_key(&entry.issuer) {
-                issuers.insert(entry.issuer.clone(), self.issuer(boundary, &entry.issuer)?);
-            }
-            let issuer = &issuers[&entry.issuer];
+            };
             let kept = if plan.keep_keys {
                 self.usable_key(boundary, entry)
             } else {
@@ -84,13 +102,7 @@ impl Pki<'_> {
                 ..Issued::new(&entry.name, &entry.certificate, &leaf)
             });
             staged = staged
-                .leaf(
-                    &entry.certificate,
-                    &leaf,
-                    &issuer.chain,
-                    issuer.authority.certificate(),
-                    entry.usages,
-                )
+                .leaf(&entry.certificate, &leaf, &issuer.chain, entry.usages)
                 .key(&entry.key, &key)?;
         }
         if self.record.is_none() && !staged.change().is_empty() {
@@ -98,41 +110,49 @@ impl Pki<'_> {
             let record = Record::new(boundary, Made::Adopted, options, now);
             staged = staged.bytes(&record::path()?, Secrecy::Public, record.to_json()?);
         }
-        apply(boundary, self.store, &staged, issued, now)
+        apply(boundary, &diagnostic, self.store, &staged, issued, now)
     }
 
-    fn planned(&self, renewal: &Renewal) -> Result<&LeafEntry, Error> {
-        self.catalogue
-            .leaf(&renewal.name)
-            .ok_or_else(|| self.unknown(&renewal.name))
+    fn planned(&self, renewal: &Renewal) -> Result<Entry<'_>, Error> {
+        let Catalogue {
+            authorities,
+            leaves,
+            kubeconfigs,
+            ..
+        } = &self.catalogue;
+        let name = &renewal.name;
+        let found = match renewal.kind {
+            Kind::Kubeconfig => kubeconfigs
+                .iter()
+                .find(|entry| entry.name == *name)
+                .map(Entry::Kubeconfig),
+            Kind::Leaf => leaves
+                .iter()
+                .find(|entry| entry.name == *name)
+                .and_then(|entry| {
+                    Some(Entry::Leaf(entry, self.catalogue.authority(&entry.issuer)?))
+                }),
+            Kind::Nochain => authorities
+                .iter()
+                .find(|entry| entry.nochain_name() == *name)
+                .map(Entry::Nochain),
+            Kind::Authority | Kind::Other => None,
+        };
+        found.ok_or_else(|| Error::UnknownEntry {
+            name: name.clone(),
+            known: self.renewable().join(", "),
+        })
     }
 
-    fn unknown(&self, name: &str) -> Error {
-        let known: Vec<&str> = self
-            .catalogue
-            .authorities
-            .iter()
-            .map(|entry| entry.name.as_str())
-            .chain(
-                self.catalogue
-                    .leaves
-                    .iter()
-                    .map(|entry| entry.name.as_str()),
-            )
-            .collect();
-        Error::UnknownEntry {
-            name: name.to_owned(),
-            known: known.join(", "),
-        }
-    }
-
-    fn issuer(&self, boundary: &Boundary, name: &str) -> Result<Issuer, Error> {
-        let entry: &AuthorityEntry = self
-            .catalogue
-            .authority(name)
-            .ok_or_else(|| self.unknown(name))?;
+    fn issuer(
+        &self,
+        boundary: &Boundary,
+        diagnostic: &Diagnostic,
+        entry: &AuthorityEntry,
+        now: OffsetDateTime,
+    ) -> Result<Issuer, Error> {
         let refuse = |why: String| Error::Authority {
-            authority: name.to_owned(),
+            authority: entry.name.clone(),
             why,
         };
         let certificates = files::certificates(self.store, &entry.certificate).map_err(refuse)?;
@@ -141,14 +161,18 @@ impl Pki<'_> {
             .read(&entry.key)?
             .ok_or_else(|| refuse(format!("{} is missing", entry.key)))?;
         let key = key::from_pem(boundary, &key)?;
-        let chain = chain(&certificates);
-        let first = certificates
-            .into_iter()
-            .next()
+        let bundle = Bundle::new(certificates, diagnostic);
+        // A plan can be older than what it is carried out on.
+        let mut flaws = bundle.flaws(now).into_iter();
+        if let Some((_, why)) = flaws.find(|(status, _)| *status > Status::Warning) {
+            return Err(refuse(why));
+        }
+        let first = bundle
+            .first()
             .ok_or_else(|| refuse("its file holds no certificate".into()))?;
         Ok(Issuer {
-            authority: Authority::load(first, key)?,
-            chain,
+            authority: Authority::load(first.clone(), key)?,
+            chain: bundle.chain().to_vec(),
         })
     }
 
@@ -158,20 +182,4 @@ impl Pki<'_> {
         let key = key::from_pem(boundary, &file).ok()?;
         (key::KeyType::of(&key) == Some(entry.key_type)).then_some(key)
     }
-}
-
-/// The first certificate of a bundle and those that lead on from it; added trust is left out.
-fn chain(bundle: &[Certificate]) -> Vec<Certificate> {
-    let mut chain: Vec<Certificate> = Vec::new();
-    for certificate in bundle {
-        if let Some(last) = chain.last() {
-            let (below, above) = (last.facts(), certificate.facts());
-            let root = below.subject_der == below.issuer_der;
-            if root || below.issuer_der != above.subject_der {
-                break;
-            }
-        }
-        chain.push(certificate.clone());
-    }
-    chain
 }

@@ -13,8 +13,9 @@ use crate::certificate::Certificate;
 pub struct Row {
     /// The file, below the store's root.
     pub file: String,
-    /// The name in the catalogue; none for a file the catalogue does not know and for the
-    /// certificates after the first.
+    /// The name in the catalogue, with `.nochain` after it for the copy of an authority's
+    /// certificate; none for a file the catalogue does not know and for the certificates after
+    /// the first.
     pub entry: Option<String>,
     /// What it is.
     pub kind: Kind,
@@ -42,7 +43,8 @@ pub struct Row {
     pub residual: Option<String>,
     /// What it comes to.
     pub status: Status,
-    /// Why, one reason each; empty when all is well.
+    /// Why, one reason each. A row that is OK can have one too: an authority made under
+    /// evaluation, in a PKI whose record says so.
     pub reasons: Vec<String>,
 }
 
@@ -56,6 +58,8 @@ pub enum Kind {
     Kubeconfig,
     /// A leaf of the catalogue.
     Leaf,
+    /// The copy of an authority's first certificate alone.
+    Nochain,
     /// A certificate the catalogue does not know, or one behind the first of a file.
     Other,
 }
@@ -66,7 +70,7 @@ pub enum Status {
     /// Nothing to do.
     #[serde(rename = "OK")]
     Ok,
-    /// It ends soon.
+    /// It ends soon, or holds with a reservation.
     #[serde(rename = "WARNING")]
     Warning,
     /// It is not what the catalogue asks for.
