@@ -8,6 +8,7 @@ use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
 use fips_boundary::certs::key::KeyType;
 use fips_boundary::certs::store::DirStore;
 use fips_boundary::certs::{Error, Pki, SubjectAltName, SystemClock};
+use fips_boundary::core::EVALUATION_MARK;
 use serde::Serialize;
 
 use super::table;
@@ -54,7 +55,7 @@ fn dry_run(args: &InitArgs) -> Result<u8, Failure> {
     let days = |lifetime: Duration| lifetime.as_secs() / DAY.as_secs();
     let authorities = catalogue.authorities.iter().map(|entry| Planned {
         file: entry.certificate.to_string(),
-        subject: format!("CN={}@TIME", entry.common_name),
+        subject: authority_subject(&entry.common_name),
         names: Vec::new(),
         key: entry.key_type.name().to_owned(),
         lifetime_days: days(entry.lifetime),
@@ -90,6 +91,16 @@ fn dry_run(args: &InitArgs) -> Result<u8, Failure> {
         args.dir.display()
     ));
     Ok(exit::DONE)
+}
+
+/// As an authority's certificate will have it: under evaluation with the mark.
+fn authority_subject(common_name: &str) -> String {
+    let name = format!("CN={common_name}@TIME");
+    if cfg!(feature = "evaluation") {
+        format!("{name},OU={EVALUATION_MARK}")
+    } else {
+        name
+    }
 }
 
 /// The same answer that the real run would give, without making the folder.
