@@ -129,3 +129,65 @@ impl fmt::Debug for SharedSecret {
         f.debug_struct("SharedSecret").finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, feature = "evaluation"))]
+mod tests {
+    use super::*;
+    use crate::{Boundary, Requirements};
+
+    const CURVES: [Curve; 3] = [Curve::P256, Curve::P384, Curve::P521];
+
+    #[test]
+    fn both_sides_agree_and_other_curves_do_not_meet() {
+        Boundary::enter_for_evaluation(Requirements::strict()).unwrap();
+        for curve in CURVES {
+            let (one, other) = (
+                EphemeralKey::generate(curve).unwrap(),
+                EphemeralKey::generate(curve).unwrap(),
+            );
+            let (share, other_share) = (one.public_key().to_vec(), other.public_key().to_vec());
+            assert_eq!(share.len(), curve.point_len());
+            let secret = one.agree(&other_share).unwrap();
+            assert_eq!(secret.as_bytes(), other.agree(&share).unwrap().as_bytes());
+            for foreign in CURVES.into_iter().filter(|foreign| *foreign != curve) {
+                let key = EphemeralKey::generate(foreign).unwrap();
+                assert!(key.agree(&share).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn points_of_another_form_or_off_the_curve_are_refused() {
+        Boundary::enter_for_evaluation(Requirements::strict()).unwrap();
+        let point = EphemeralKey::generate(Curve::P256)
+            .unwrap()
+            .public_key()
+            .to_vec();
+        let mut compressed = vec![0x02 | (point[64] & 1)];
+        compressed.extend(&point[1..33]);
+        let mut hybrid = point.clone();
+        hybrid[0] = 0x06 | (point[64] & 1);
+        let mut outside = point;
+        outside[64] ^= 1;
+        for (peer, guarded) in [
+            (&compressed[..], true),
+            (&hybrid, true),
+            (&[0x00], true),
+            (&[], true),
+            (&outside, false),
+        ] {
+            let answer = EphemeralKey::generate(Curve::P256).unwrap().agree(peer);
+            let guard = matches!(
+                answer,
+                Err(Error::Guard {
+                    guard: Guard::PointForm,
+                    ..
+                })
+            );
+            assert!(
+                answer.is_err() && guard == guarded,
+                "{peer:02x?}: {answer:?}"
+            );
+        }
+    }
+}

@@ -13,89 +13,74 @@ use crate::indicator::{self, Service};
 use crate::signing::Scheme;
 
 /// ECDSA, P-256 and SHA-256.
-pub static ECDSA_P256_SHA256: &dyn SignatureVerificationAlgorithm = &Algorithm {
-    scheme: Scheme::EcdsaP256Sha256,
-    public_key: alg_id::ECDSA_P256,
-    signature: alg_id::ECDSA_SHA256,
-};
+pub static ECDSA_P256_SHA256: &dyn SignatureVerificationAlgorithm = &P256_SHA256;
+static P256_SHA256: Algorithm = ecdsa(
+    &lc::ECDSA_P256_SHA256_ASN1,
+    alg_id::ECDSA_P256,
+    alg_id::ECDSA_SHA256,
+);
 
 /// ECDSA, P-384 and SHA-384.
-pub static ECDSA_P384_SHA384: &dyn SignatureVerificationAlgorithm = &Algorithm {
-    scheme: Scheme::EcdsaP384Sha384,
-    public_key: alg_id::ECDSA_P384,
-    signature: alg_id::ECDSA_SHA384,
-};
+pub static ECDSA_P384_SHA384: &dyn SignatureVerificationAlgorithm = &P384_SHA384;
+static P384_SHA384: Algorithm = ecdsa(
+    &lc::ECDSA_P384_SHA384_ASN1,
+    alg_id::ECDSA_P384,
+    alg_id::ECDSA_SHA384,
+);
 
 /// ECDSA, P-521 and SHA-512.
-pub static ECDSA_P521_SHA512: &dyn SignatureVerificationAlgorithm = &Algorithm {
-    scheme: Scheme::EcdsaP521Sha512,
-    public_key: alg_id::ECDSA_P521,
-    signature: alg_id::ECDSA_SHA512,
-};
+pub static ECDSA_P521_SHA512: &dyn SignatureVerificationAlgorithm = &P521_SHA512;
+static P521_SHA512: Algorithm = ecdsa(
+    &lc::ECDSA_P521_SHA512_ASN1,
+    alg_id::ECDSA_P521,
+    alg_id::ECDSA_SHA512,
+);
 
 /// RSASSA-PKCS1-v1_5, 2048 to 8192 bits, SHA-256.
-pub static RSA_PKCS1_SHA256: &dyn SignatureVerificationAlgorithm = &Algorithm {
-    scheme: Scheme::RsaPkcs1Sha256,
-    public_key: alg_id::RSA_ENCRYPTION,
-    signature: alg_id::RSA_PKCS1_SHA256,
-};
+pub static RSA_PKCS1_SHA256: &dyn SignatureVerificationAlgorithm = &PKCS1_SHA256;
+static PKCS1_SHA256: Algorithm = rsa(&lc::RSA_PKCS1_2048_8192_SHA256, alg_id::RSA_PKCS1_SHA256);
 
 /// RSASSA-PKCS1-v1_5, 2048 to 8192 bits, SHA-384.
-pub static RSA_PKCS1_SHA384: &dyn SignatureVerificationAlgorithm = &Algorithm {
-    scheme: Scheme::RsaPkcs1Sha384,
-    public_key: alg_id::RSA_ENCRYPTION,
-    signature: alg_id::RSA_PKCS1_SHA384,
-};
+pub static RSA_PKCS1_SHA384: &dyn SignatureVerificationAlgorithm = &PKCS1_SHA384;
+static PKCS1_SHA384: Algorithm = rsa(&lc::RSA_PKCS1_2048_8192_SHA384, alg_id::RSA_PKCS1_SHA384);
 
 /// RSASSA-PKCS1-v1_5, 2048 to 8192 bits, SHA-512.
-pub static RSA_PKCS1_SHA512: &dyn SignatureVerificationAlgorithm = &Algorithm {
-    scheme: Scheme::RsaPkcs1Sha512,
-    public_key: alg_id::RSA_ENCRYPTION,
-    signature: alg_id::RSA_PKCS1_SHA512,
-};
+pub static RSA_PKCS1_SHA512: &dyn SignatureVerificationAlgorithm = &PKCS1_SHA512;
+static PKCS1_SHA512: Algorithm = rsa(&lc::RSA_PKCS1_2048_8192_SHA512, alg_id::RSA_PKCS1_SHA512);
 
 /// RSASSA-PSS, 2048 to 8192 bits, SHA-256.
-pub static RSA_PSS_SHA256: &dyn SignatureVerificationAlgorithm = &Algorithm {
-    scheme: Scheme::RsaPssSha256,
-    public_key: alg_id::RSA_ENCRYPTION,
-    signature: alg_id::RSA_PSS_SHA256,
-};
+pub static RSA_PSS_SHA256: &dyn SignatureVerificationAlgorithm = &PSS_SHA256;
+static PSS_SHA256: Algorithm = rsa(&lc::RSA_PSS_2048_8192_SHA256, alg_id::RSA_PSS_SHA256);
 
 /// RSASSA-PSS, 2048 to 8192 bits, SHA-384.
-pub static RSA_PSS_SHA384: &dyn SignatureVerificationAlgorithm = &Algorithm {
-    scheme: Scheme::RsaPssSha384,
-    public_key: alg_id::RSA_ENCRYPTION,
-    signature: alg_id::RSA_PSS_SHA384,
-};
+pub static RSA_PSS_SHA384: &dyn SignatureVerificationAlgorithm = &PSS_SHA384;
+static PSS_SHA384: Algorithm = rsa(&lc::RSA_PSS_2048_8192_SHA384, alg_id::RSA_PSS_SHA384);
 
 /// RSASSA-PSS, 2048 to 8192 bits, SHA-512.
-pub static RSA_PSS_SHA512: &dyn SignatureVerificationAlgorithm = &Algorithm {
-    scheme: Scheme::RsaPssSha512,
-    public_key: alg_id::RSA_ENCRYPTION,
-    signature: alg_id::RSA_PSS_SHA512,
-};
+pub static RSA_PSS_SHA512: &dyn SignatureVerificationAlgorithm = &PSS_SHA512;
+static PSS_SHA512: Algorithm = rsa(&lc::RSA_PSS_2048_8192_SHA512, alg_id::RSA_PSS_SHA512);
 
 /// ECDSA, P-256 and SHA-384: TLS 1.2 handshakes alone, whose code points name no curve
 /// (RFC 5246 §7.4.1.4.1). A hash stronger than the curve is allowed (FIPS 186-5 §6.1.1).
-pub static ECDSA_P256_SHA384: &dyn SignatureVerificationAlgorithm = &StrongerHash {
-    algorithm: &lc::ECDSA_P256_SHA384_ASN1,
-    public_key: alg_id::ECDSA_P256,
-    signature: alg_id::ECDSA_SHA384,
-};
+pub static ECDSA_P256_SHA384: &dyn SignatureVerificationAlgorithm = &ecdsa(
+    &lc::ECDSA_P256_SHA384_ASN1,
+    alg_id::ECDSA_P256,
+    alg_id::ECDSA_SHA384,
+);
 
 /// ECDSA, P-256 and SHA-512: as [`ECDSA_P256_SHA384`].
-pub static ECDSA_P256_SHA512: &dyn SignatureVerificationAlgorithm = &StrongerHash {
-    algorithm: &lc::ECDSA_P256_SHA512_ASN1,
-    public_key: alg_id::ECDSA_P256,
-    signature: alg_id::ECDSA_SHA512,
-};
+pub static ECDSA_P256_SHA512: &dyn SignatureVerificationAlgorithm = &ecdsa(
+    &lc::ECDSA_P256_SHA512_ASN1,
+    alg_id::ECDSA_P256,
+    alg_id::ECDSA_SHA512,
+);
 
 /// ECDSA, P-384 and SHA-512: as [`ECDSA_P256_SHA384`].
-pub static ECDSA_P384_SHA512: &dyn SignatureVerificationAlgorithm = &StrongerHash {
-    algorithm: &lc::ECDSA_P384_SHA512_ASN1,
-    public_key: alg_id::ECDSA_P384,
-    signature: alg_id::ECDSA_SHA512,
-};
+pub static ECDSA_P384_SHA512: &dyn SignatureVerificationAlgorithm = &ecdsa(
+    &lc::ECDSA_P384_SHA512_ASN1,
+    alg_id::ECDSA_P384,
+    alg_id::ECDSA_SHA512,
+);
 
 /// Every algorithm, for verifiers of certificate chains.
 pub static ALL: &[&dyn SignatureVerificationAlgorithm] = &[
@@ -123,45 +108,65 @@ pub fn verify(
     message: &[u8],
     signature: &[u8],
 ) -> Result<(), Error> {
-    let (service, algorithm): (_, &'static dyn lc::VerificationAlgorithm) = match scheme {
-        Scheme::EcdsaP256Sha256 => (Service::EcdsaVerify, &lc::ECDSA_P256_SHA256_ASN1),
-        Scheme::EcdsaP384Sha384 => (Service::EcdsaVerify, &lc::ECDSA_P384_SHA384_ASN1),
-        Scheme::EcdsaP521Sha512 => (Service::EcdsaVerify, &lc::ECDSA_P521_SHA512_ASN1),
-        Scheme::RsaPkcs1Sha256 => (Service::RsaVerify, &lc::RSA_PKCS1_2048_8192_SHA256),
-        Scheme::RsaPkcs1Sha384 => (Service::RsaVerify, &lc::RSA_PKCS1_2048_8192_SHA384),
-        Scheme::RsaPkcs1Sha512 => (Service::RsaVerify, &lc::RSA_PKCS1_2048_8192_SHA512),
-        Scheme::RsaPssSha256 => (Service::RsaVerify, &lc::RSA_PSS_2048_8192_SHA256),
-        Scheme::RsaPssSha384 => (Service::RsaVerify, &lc::RSA_PSS_2048_8192_SHA384),
-        Scheme::RsaPssSha512 => (Service::RsaVerify, &lc::RSA_PSS_2048_8192_SHA512),
+    let algorithm = match scheme {
+        Scheme::EcdsaP256Sha256 => &P256_SHA256,
+        Scheme::EcdsaP384Sha384 => &P384_SHA384,
+        Scheme::EcdsaP521Sha512 => &P521_SHA512,
+        Scheme::RsaPkcs1Sha256 => &PKCS1_SHA256,
+        Scheme::RsaPkcs1Sha384 => &PKCS1_SHA384,
+        Scheme::RsaPkcs1Sha512 => &PKCS1_SHA512,
+        Scheme::RsaPssSha256 => &PSS_SHA256,
+        Scheme::RsaPssSha384 => &PSS_SHA384,
+        Scheme::RsaPssSha512 => &PSS_SHA512,
     };
-    verify_with(service, algorithm, public_key, message, signature)
-}
-
-fn verify_with(
-    service: Service,
-    algorithm: &'static dyn lc::VerificationAlgorithm,
-    public_key: &[u8],
-    message: &[u8],
-    signature: &[u8],
-) -> Result<(), Error> {
-    if service == Service::EcdsaVerify && public_key.first() != Some(&0x04) {
-        return Err(Error::Guard {
-            service,
-            guard: Guard::PointForm,
-        });
-    }
-    // Parsed outside of the observed call: on raw bytes the indicator also counts the
-    // parsing, and would call a bad signature approved.
-    let key =
-        lc::ParsedPublicKey::new(algorithm, public_key).map_err(|_| Error::Module { service })?;
-    indicator::observe(service, || key.verify_sig(message, signature))
+    algorithm.verify(public_key, message, signature)
 }
 
 #[derive(Debug)]
 struct Algorithm {
-    scheme: Scheme,
+    service: Service,
+    algorithm: &'static dyn lc::VerificationAlgorithm,
     public_key: AlgorithmIdentifier,
     signature: AlgorithmIdentifier,
+}
+
+const fn ecdsa(
+    algorithm: &'static lc::EcdsaVerificationAlgorithm,
+    public_key: AlgorithmIdentifier,
+    signature: AlgorithmIdentifier,
+) -> Algorithm {
+    Algorithm {
+        service: Service::EcdsaVerify,
+        algorithm,
+        public_key,
+        signature,
+    }
+}
+
+const fn rsa(algorithm: &'static lc::RsaParameters, signature: AlgorithmIdentifier) -> Algorithm {
+    Algorithm {
+        service: Service::RsaVerify,
+        algorithm,
+        public_key: alg_id::RSA_ENCRYPTION,
+        signature,
+    }
+}
+
+impl Algorithm {
+    fn verify(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        let service = self.service;
+        if service == Service::EcdsaVerify && public_key.first() != Some(&0x04) {
+            return Err(Error::Guard {
+                service,
+                guard: Guard::PointForm,
+            });
+        }
+        // Parsed outside of the observed call: on raw bytes the indicator also counts the
+        // parsing, and would call a bad signature approved.
+        let key = lc::ParsedPublicKey::new(self.algorithm, public_key)
+            .map_err(|_| Error::Module { service })?;
+        indicator::observe(service, || key.verify_sig(message, signature))
+    }
 }
 
 impl SignatureVerificationAlgorithm for Algorithm {
@@ -171,7 +176,8 @@ impl SignatureVerificationAlgorithm for Algorithm {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), InvalidSignature> {
-        verify(self.scheme, public_key, message, signature).map_err(|_| InvalidSignature)
+        self.verify(public_key, message, signature)
+            .map_err(|_| InvalidSignature)
     }
 
     fn public_key_alg_id(&self) -> AlgorithmIdentifier {
@@ -188,40 +194,44 @@ impl SignatureVerificationAlgorithm for Algorithm {
     }
 }
 
-/// A curve with a hash stronger than its own: verified, never signed, and no [`Scheme`].
-#[derive(Debug)]
-struct StrongerHash {
-    algorithm: &'static lc::EcdsaVerificationAlgorithm,
-    public_key: AlgorithmIdentifier,
-    signature: AlgorithmIdentifier,
-}
+#[cfg(all(test, feature = "evaluation"))]
+mod tests {
+    use super::*;
+    use crate::signing::{KeyAlgorithm, PrivateKey};
+    use crate::{Boundary, Requirements};
 
-impl SignatureVerificationAlgorithm for StrongerHash {
-    fn verify_signature(
-        &self,
-        public_key: &[u8],
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<(), InvalidSignature> {
-        verify_with(
-            Service::EcdsaVerify,
-            self.algorithm,
-            public_key,
-            message,
-            signature,
-        )
-        .map_err(|_| InvalidSignature)
-    }
+    #[test]
+    fn only_uncompressed_points_are_taken() {
+        let boundary = Boundary::enter_for_evaluation(Requirements::strict()).unwrap();
+        let key = PrivateKey::generate(&boundary, KeyAlgorithm::EcdsaP256).unwrap();
+        let scheme = Scheme::EcdsaP256Sha256;
+        let signature = key.sign(scheme, b"message").unwrap();
+        let point = key.public_key();
+        verify(scheme, point, b"message", &signature).unwrap();
 
-    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
-        self.public_key
-    }
-
-    fn signature_alg_id(&self) -> AlgorithmIdentifier {
-        self.signature
-    }
-
-    fn fips(&self) -> bool {
-        true
+        let mut compressed = vec![0x02 | (point[64] & 1)];
+        compressed.extend(&point[1..33]);
+        let mut hybrid = point.to_vec();
+        hybrid[0] = 0x06 | (point[64] & 1);
+        for form in [&compressed[..], &hybrid, &[0x00], &[]] {
+            let error = verify(scheme, form, b"message", &signature).unwrap_err();
+            assert!(
+                matches!(
+                    error,
+                    Error::Guard {
+                        guard: Guard::PointForm,
+                        ..
+                    }
+                ),
+                "{form:02x?}: {error}"
+            );
+        }
+        // Uncompressed in form, and not on the curve.
+        let mut outside = point.to_vec();
+        outside[64] ^= 1;
+        assert!(matches!(
+            verify(scheme, &outside, b"message", &signature),
+            Err(Error::Module { .. })
+        ));
     }
 }
