@@ -166,3 +166,85 @@ fn lc_protocol(protocol: Protocol) -> lc::TlsProtocolId {
         Protocol::Tls13 => lc::TlsProtocolId::TLS13,
     }
 }
+
+#[cfg(all(test, feature = "evaluation"))]
+mod tests {
+    use super::*;
+    use crate::{Boundary, Requirements};
+
+    const AAD: &[u8] = b"aad";
+
+    /// As the protocols make it: a fixed part, and the sequence number.
+    fn nonce(seq: u64) -> [u8; NONCE_LEN] {
+        let mut nonce = [0; NONCE_LEN];
+        nonce[4..].copy_from_slice(&seq.to_be_bytes());
+        nonce
+    }
+
+    fn keys(protocol: Protocol, cipher: Cipher) -> (Sealer, Opener) {
+        Boundary::enter_for_evaluation(Requirements::strict()).unwrap();
+        let key = &[5; 32][..cipher.key_len()];
+        (
+            Sealer::new(protocol, cipher, key).unwrap(),
+            Opener::new(protocol, cipher, key).unwrap(),
+        )
+    }
+
+    #[test]
+    fn records_open_unchanged_and_only_so() {
+        for protocol in [Protocol::Tls12, Protocol::Tls13] {
+            for cipher in [Cipher::Aes128Gcm, Cipher::Aes256Gcm] {
+                let (mut sealer, opener) = keys(protocol, cipher);
+                for seq in 0..3 {
+                    let mut record = b"record".to_vec();
+                    let tag = sealer.seal(nonce(seq), AAD, &mut record).unwrap();
+                    record.extend(tag);
+                    for index in 0..record.len() {
+                        let mut bent = record.clone();
+                        bent[index] ^= 1;
+                        assert!(opener.open(nonce(seq), AAD, &mut bent).is_err());
+                    }
+                    assert!(
+                        opener
+                            .open(nonce(seq), b"other", &mut record.clone())
+                            .is_err()
+                    );
+                    let len = opener.open(nonce(seq), AAD, &mut record).unwrap();
+                    assert_eq!(&record[..len], b"record");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_nonce_is_never_used_twice_and_never_falls() {
+        for protocol in [Protocol::Tls12, Protocol::Tls13] {
+            let (mut sealer, _) = keys(protocol, Cipher::Aes256Gcm);
+            for seq in 0..3 {
+                sealer.seal(nonce(seq), AAD, &mut b"x".to_vec()).unwrap();
+            }
+            for again in [2, 1, 0] {
+                assert_eq!(
+                    sealer.seal(nonce(again), AAD, &mut b"x".to_vec()),
+                    Err(Error::Module {
+                        service: Service::RecordSeal
+                    }),
+                    "{protocol:?}, {again}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn keys_of_another_length_are_refused() {
+        Boundary::enter_for_evaluation(Requirements::strict()).unwrap();
+        for cipher in [Cipher::Aes128Gcm, Cipher::Aes256Gcm] {
+            for len in [0, 15, 16, 17, 31, 32, 33] {
+                let fits = len == cipher.key_len();
+                let key = vec![1; len];
+                assert_eq!(Sealer::new(Protocol::Tls13, cipher, &key).is_ok(), fits);
+                assert_eq!(Opener::new(Protocol::Tls13, cipher, &key).is_ok(), fits);
+            }
+        }
+    }
+}
