@@ -23,9 +23,9 @@
 //!
 //! Roots ask for `&Boundary`: making or loading a private key ([`signing::PrivateKey`]) and
 //! making a sealing key ([`seal::SealingKey`]). Leaf operations that rustls calls through
-//! `'static` objects (random, ephemeral key agreement, record protection) ask the process's
-//! status instead and answer [`Error::GateClosed`] when no gate has been opened. Digest, HMAC
-//! and signature verification only look: they run without an open gate, through
+//! `'static` objects (random, ephemeral key agreement, key derivation, record protection) ask
+//! the process's status instead and answer [`Error::GateClosed`] when no gate has been opened.
+//! Digest, HMAC and signature verification only look: they run without an open gate, through
 //! [`Diagnostic`] where a command wants the module checked first.
 //!
 //! # Features
