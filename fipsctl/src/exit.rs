@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use fips_boundary::core::Refusal;
-use fips_boundary::tls::Explanation;
+use fips_boundary::tls::{CertificateReason, Explanation};
 use fips_boundary::{certs, tls};
 
 /// Done, nothing to complain about.
@@ -52,6 +52,7 @@ impl Failure {
             Self::Refused(_) | Self::Certs(certs::Error::Refused(_)) => REFUSED,
             // A strict boundary does not touch what was made under evaluation.
             Self::Certs(certs::Error::Gate(_)) => REFUSED,
+            Self::Tls(error) if made_under_evaluation(error) => REFUSED,
             Self::Certs(certs::Error::UnknownEntry { .. }) | Self::Usage(_) => USAGE,
             Self::Certs(_)
             | Self::File { .. }
@@ -59,5 +60,16 @@ impl Failure {
             | Self::Io { .. }
             | Self::Tls(_) => FAILED,
         }
+    }
+}
+
+/// Whether a strict boundary refused a certificate for the mark it carries.
+fn made_under_evaluation(error: &tls::Error) -> bool {
+    match error {
+        tls::Error::Certificate { refused, .. } => {
+            refused.reason == CertificateReason::EvaluationOnly
+        }
+        tls::Error::InFile { source, .. } => made_under_evaluation(source),
+        _ => false,
     }
 }
