@@ -266,18 +266,59 @@ fn folders_that_are_none() {
     );
     assert!(nowhere.stderr.contains("--data-dir"), "{nowhere}");
     assert!(!absent.exists());
-    // Unreadable, for whoever is not root.
-    if rustix_uid() != 0 {
-        fs::create_dir(&absent).unwrap();
-        fs::set_permissions(&absent, Permissions::from_mode(0o000)).unwrap();
-        let run = run(Command::new(BIN).args(["pki", "check"]).arg(&absent));
-        assert_eq!(run.code, Some(4), "{run}");
-        fs::set_permissions(&absent, Permissions::from_mode(0o700)).unwrap();
-    }
 }
 
-fn rustix_uid() -> u32 {
-    fs::metadata("/proc/self").unwrap().uid()
+/// fipsctl without root's right to read everything, whoever runs the tests.
+fn unprivileged() -> Command {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return Command::new(BIN);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set", "-dac_override,-dac_read_search", BIN]);
+    command
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let forbid = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o000)).unwrap();
+
+    let tree = Tree::new();
+    forbid(&tree.path("tls/etcd/client.key"));
+    let found = run(unprivileged().args(["pki", "check"]).arg(&tree.server));
+    assert_eq!(found.code, Some(1), "{found}");
+    assert!(
+        found.stdout.contains("TORN tls/etcd/client.crt")
+            && found.stdout.contains("Permission denied"),
+        "{found}"
+    );
+    let connected = run(unprivileged()
+        .args(["connect", "127.0.0.1:1", "--cert"])
+        .arg(tree.path("tls/etcd/client.crt"))
+        .arg("--key")
+        .arg(tree.path("tls/etcd/client.key"))
+        .arg("--ca")
+        .arg(tree.path("tls/etcd/server-ca.crt")));
+    assert_eq!(connected.code, Some(4), "{connected}");
+    assert!(connected.stderr.contains("client.key"), "{connected}");
+    assert!(
+        connected.stderr.contains("Permission denied"),
+        "{connected}"
+    );
+
+    forbid(&tree.path("tls/fips-catalogue.json"));
+    for command in ["check", "renew"] {
+        let refused = run(unprivileged().args(["pki", command]).arg(&tree.server));
+        assert_eq!(refused.code, Some(4), "{command}: {refused}");
+        assert!(refused.stderr.contains("fips-catalogue.json"), "{refused}");
+    }
+
+    forbid(&tree.server);
+    for command in ["check", "renew", "init"] {
+        let refused = run(unprivileged().args(["pki", command]).arg(&tree.server));
+        assert_eq!(refused.code, Some(4), "{command}: {refused}");
+        assert!(refused.stderr.contains("Permission denied"), "{refused}");
+    }
+    fs::set_permissions(&tree.server, Permissions::from_mode(0o700)).unwrap();
 }
 
 #[test]
