@@ -2,95 +2,20 @@
 
 mod support;
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::process::Command;
-use std::thread::{self, JoinHandle};
 
-use fips_core::signing::KeyAlgorithm;
-use fips_tls::{
-    CertificateReason, CertificateRefused, ClientConfig, Explanation, Identity, Profile,
-    ServerConfig, Session, Trust,
-};
+use fips_tls::{CertificateReason, CertificateRefused, Profile, Trust};
 use rcgen::ExtendedKeyUsagePurpose;
-use rustls::pki_types::{ServerName, UnixTime};
-use rustls::{
-    AlertDescription, CertificateError, ClientConnection, Error, ServerConnection, StreamOwned,
-};
+use rustls::{AlertDescription, CertificateError, Error};
 use time::Duration;
 
 use support::memory::Pair;
 use support::pki::{self, Ca, Files, Leaf};
-use support::program::{self, PATIENCE, Program};
-use support::{NAME, boundary, client, server};
-
-const P256: KeyAlgorithm = KeyAlgorithm::EcdsaP256;
-
-fn plain_server() -> ServerConfig {
-    let identity = Ca::test().identity(&Leaf::server(), P256);
-    server(Profile::sp800_52r2(), identity, None)
-}
-
-fn plain_client() -> ClientConfig {
-    client(Profile::sp800_52r2(), Ca::test().trust(), None)
-}
-
-/// Takes one connection and returns the error its handshake ends in.
-fn refusing(config: &ServerConfig) -> (String, JoinHandle<Error>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let config = config.rustls();
-    let refused = thread::spawn(move || {
-        let (socket, _) = listener.accept().unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut stream = StreamOwned::new(ServerConnection::new(config).unwrap(), socket);
-        let error = stream.read(&mut [0; 1]).unwrap_err();
-        // The alert, before the socket closes.
-        let _ = stream.conn.write_tls(&mut stream.sock);
-        rustls_error(&error)
-    });
-    (address, refused)
-}
-
-/// Connects to `address` and returns the error the handshake ends in.
-fn refused_by(config: &ClientConfig, address: std::net::SocketAddr) -> Error {
-    let socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let name = ServerName::try_from(NAME).unwrap();
-    let connection = ClientConnection::new(config.rustls(), name).unwrap();
-    let mut stream = StreamOwned::new(connection, socket);
-    let error = stream
-        .write_all(b"x")
-        .and_then(|()| stream.read_exact(&mut [0; 1]))
-        .unwrap_err();
-    let _ = stream.conn.write_tls(&mut stream.sock);
-    rustls_error(&error)
-}
-
-fn rustls_error(error: &std::io::Error) -> Error {
-    assert!(Explanation::of_io(error).is_some(), "{error:?}");
-    error
-        .get_ref()
-        .and_then(|error| error.downcast_ref::<Error>())
-        .cloned()
-        .unwrap()
-}
-
-#[track_caller]
-fn says(error: &Error, words: &[&str]) {
-    let text = Explanation::of(error).to_string();
-    for word in words {
-        assert!(text.contains(word), "{word:?} is not in: {text}");
-    }
-}
-
-fn s_client(address: &str, arguments: &[&str]) -> Program {
-    let mut command = program::openssl();
-    command
-        .args(["s_client", "-connect", address, "-servername", NAME])
-        .args(arguments);
-    Program::start(command)
-}
+use support::program::{self, Program};
+use support::refusal::{
+    P256, plain_client, plain_server, refuse_s_client, refused_by, refusing, s_client, says,
+};
+use support::{NAME, client, server};
 
 #[test]
 fn clients_that_offer_nothing_of_the_profile() {
@@ -527,27 +452,6 @@ fn servers_with_weak_chains() {
     }
 }
 
-/// Why `server` refuses OpenSSL with this chain; OpenSSL gets alert certificate_unknown.
-fn refuse_s_client(server: &ServerConfig, chain: &str, key: &str) -> Error {
-    let files = Files::new();
-    let (chain, issuers) = files.write_chain("client", chain);
-    let key = files.write("client.key", key);
-    let (address, refused) = refusing(server);
-    let mut command = program::openssl();
-    command
-        .args(["s_client", "-connect", &address, "-servername", NAME])
-        .args(["-cipher", "DEFAULT@SECLEVEL=0", "-cert"])
-        .arg(&chain)
-        .arg("-cert_chain")
-        .arg(&issuers)
-        .arg("-key")
-        .arg(&key);
-    let mut peer = Program::start(command);
-    let error = refused.join().unwrap();
-    peer.wait_for("SSL alert number 46");
-    error
-}
-
 #[test]
 fn clients_with_weak_chains() {
     let ca = Ca::test();
@@ -560,81 +464,4 @@ fn clients_with_weak_chains() {
         let error = refuse_s_client(&server, &case.chain, &case.key);
         assert_refused_certificate(&error, &case);
     }
-}
-
-const HOSTILE: &str = "evil\u{1b}[2J\nFAKE, O=system:masters";
-const HOSTILE_ESCAPED: &str = "CN=evil\\1B[2J\\0AFAKE\\, O=system:masters";
-
-/// The hostile name is in `text`, and is one name on one line there.
-#[track_caller]
-fn is_escaped(text: &str) {
-    assert!(text.contains(HOSTILE_ESCAPED), "{text:?}");
-    assert!(!text.contains(char::is_control), "{text:?}");
-}
-
-#[test]
-fn a_hostile_name_is_one_name_on_one_line_wherever_it_shows() {
-    let ca = Ca::test();
-    let leaf = Leaf {
-        common_name: HOSTILE,
-        ..Leaf::client()
-    };
-    let (chain, key) = ca.issue(&leaf, P256);
-    let identity = Identity::from_pem(&boundary(), &chain, &key).unwrap();
-    is_escaped(identity.leaf().subject());
-    assert_eq!(identity.leaf().organizations(), ["test organization"]);
-    let issuer = Ca::new(HOSTILE, P256);
-    let issued = issuer.identity(&Leaf::client(), P256);
-    is_escaped(issued.leaf().issuer());
-
-    // Where files are read.
-    let (_, other_key) = ca.issue(&leaf, KeyAlgorithm::EcdsaP384);
-    let error = Identity::from_pem(&boundary(), &chain, other_key).unwrap_err();
-    is_escaped(&error.to_string());
-    let error = Trust::from_pem(&chain).unwrap_err();
-    is_escaped(&error.to_string());
-
-    // Where a server refuses a client.
-    let mutual = server(
-        Profile::sp800_52r2(),
-        ca.identity(&Leaf::server(), P256),
-        Some(ca.trust()),
-    );
-    let usage = "extendedKeyUsage=clientAuth\n";
-    let weak = ca.issue_with_openssl(&key, HOSTILE, usage, "-sha1");
-    let error = refuse_s_client(&mutual, &weak, &key);
-    let Error::InvalidCertificate(CertificateError::Other(other)) = &error else {
-        panic!("{error:?}");
-    };
-    is_escaped(&other.to_string());
-    is_escaped(&Explanation::of(&error).to_string());
-
-    // Where a resumed session has outlived its certificate.
-    let shown = client(Profile::sp800_52r2(), ca.trust(), Some(identity));
-    let mut pair = Pair::new(&shown, &mutual);
-    pair.finish();
-    is_escaped(Session::of(&pair.server).unwrap().peer.unwrap().subject());
-    let late = UnixTime::since_unix_epoch(std::time::Duration::from_secs(
-        UnixTime::now().as_secs() + 31 * 86_400,
-    ));
-    let error = Session::at(&pair.server, late).unwrap_err();
-    is_escaped(&error.to_string());
-}
-
-#[test]
-fn names_a_server_presents_do_not_break_the_line_or_fill_the_log() {
-    let key = pki::key_pem(&pki::key(P256));
-    let hostile = "DNS:a\u{1b}[2J.test,".repeat(300);
-    let extensions = format!("extendedKeyUsage=serverAuth\nsubjectAltName={hostile}DNS:z.test\n");
-    let chain = Ca::test().issue_with_openssl(&key, "names", &extensions, "-sha256");
-    let identity = Identity::from_pem(&boundary(), &chain, &key).unwrap();
-    let server = server(Profile::sp800_52r2(), identity, None);
-    let error = Pair::new(&plain_client(), &server).run().client.unwrap();
-    // So it comes from rustls.
-    assert!(error.to_string().contains('\u{1b}'));
-    let explanation = Explanation::of(&error);
-    assert!(!explanation.what.contains(char::is_control));
-    assert!(explanation.what.contains("a\\u{1b}[2J.test"));
-    assert!(explanation.what.chars().count() < 1100);
-    says(&error, &[NAME, "subjectAltName", "issue it again"]);
 }

@@ -5,6 +5,7 @@
 pub mod memory;
 pub mod pki;
 pub mod program;
+pub mod refusal;
 
 use fips_core::{Boundary, Requirements};
 use fips_tls::{ClientConfig, Identity, Profile, ServerConfig, Trust};
