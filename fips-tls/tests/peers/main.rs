@@ -4,6 +4,7 @@
 mod gnutls;
 mod loopback;
 mod matrix;
+mod nss;
 mod openssl;
 mod ours;
 #[path = "../support/mod.rs"]
@@ -20,5 +21,11 @@ fn openssl() {
 #[test]
 fn gnutls() {
     let peer = gnutls::GnuTls(Loopback::new());
+    matrix::run(&peer, &Totals::of(144, []));
+}
+
+#[test]
+fn nss() {
+    let peer = nss::Nss::new(Loopback::new());
     matrix::run(&peer, &Totals::of(144, []));
 }
