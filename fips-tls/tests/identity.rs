@@ -244,7 +244,8 @@ fn a_peer_is_read_with_all_its_names() {
         .collect();
     assert_eq!(addresses, ["10.0.0.1", "fd00::1"]);
     assert_eq!(peer.uris(), ["spiffe://test/node"]);
-    let leaf = Files::new().write("leaf.crt", &chain);
+    let files = Files::new();
+    let leaf = files.write("leaf.crt", &chain);
     let serial = program::run(
         program::openssl()
             .args(["x509", "-noout", "-serial", "-in"])

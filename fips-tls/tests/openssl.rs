@@ -1,4 +1,5 @@
-//! Both of our sides against OpenSSL: every suite, group, key and mode.
+//! Both of our sides against OpenSSL: every suite, group and key of both versions, with client
+//! certificates and without. `peers` has the other modes and the other implementations.
 
 mod support;
 
@@ -240,34 +241,4 @@ fn a_hash_weaker_than_the_curve_is_refused_in_tls12() {
     assert!(words.contains("the hash of its curve"), "{words}");
     // decrypt_error: a signature that does not verify (RFC 5246 §7.2.2).
     peer.wait_for("SSL alert number 51");
-}
-
-#[test]
-fn openssl_resumes_our_tickets_in_both_versions() {
-    let ca = Ca::test();
-    let files = Files::new();
-    let anchors = files.write("ca.crt", &ca.pem);
-    let config = server(
-        Profile::sp800_52r2(),
-        ca.identity(&Leaf::server(), KeyAlgorithm::EcdsaP256),
-        None,
-    );
-    for version in ["-tls1_2", "-tls1_3"] {
-        let saved = files.path(version);
-        for (option, resumed) in [("-sess_out", false), ("-sess_in", true)] {
-            let (address, served) = serve_one(&config);
-            let mut command = program::openssl();
-            command
-                .args(["s_client", "-quiet", version, option])
-                .arg(&saved)
-                .args(["-connect", &address.to_string(), "-servername", NAME])
-                .arg("-CAfile")
-                .arg(&anchors);
-            let mut openssl = Program::start(command);
-            openssl.say("hello\n");
-            openssl.wait_for("HELLO");
-            assert_eq!(served.join().unwrap().resumed, resumed, "{version}");
-            openssl.ended();
-        }
-    }
 }

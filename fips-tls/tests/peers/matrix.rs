@@ -116,7 +116,8 @@ pub struct Account {
 pub struct Limit {
     /// In the table.
     pub reason: &'static str,
-    pub applies: fn(&Case) -> bool,
+    /// By the case, and whether the cell is that of the resumption.
+    pub applies: fn(&Case, bool) -> bool,
     /// What the failure says when the cell is tried all the same. A peer that does not fail,
     /// or fails otherwise, makes the test fail. Without one there is nothing to try.
     pub fails_with: Option<&'static [&'static str]>,
@@ -208,41 +209,44 @@ pub fn run(peer: &dyn Peer, expected: &Totals) {
     let mut failures = Vec::new();
     for role in [Role::Client, Role::Server] {
         for case in Case::all(role) {
-            let limit = peer.limits().iter().find(|limit| (limit.applies)(&case));
-            let word = match limit {
-                None => match attempt(peer, &case, &material) {
-                    Ok(accounts) => {
-                        totals.done += accounts.len();
-                        for account in accounts {
-                            let said = account.facts();
-                            facts[0] += said.iter().filter(|said| **said).count();
-                            facts[1] += said.len();
-                        }
-                        "full: done, resumed: done".to_owned()
+            let limits = [false, true].map(|resumed| {
+                let mut limits = peer.limits().iter();
+                limits.find(|limit| (limit.applies)(&case, resumed))
+            });
+            let tried = limits
+                .iter()
+                .any(|limit| limit.is_none_or(|limit| limit.fails_with.is_some()));
+            let results = if tried {
+                attempt(peer, &case, &material)
+            } else {
+                [Err(String::new()), Err(String::new())]
+            };
+            let words = [0, 1].map(|cell| {
+                let name = ["full", "resumed"][cell];
+                let word = match judge(limits[cell], &results[cell]) {
+                    Ok(None) => {
+                        totals.done += 1;
+                        "done".to_owned()
+                    }
+                    Ok(Some(reason)) => {
+                        *totals.cannot.entry(reason).or_default() += 1;
+                        format!("cannot: {reason}")
                     }
                     Err(error) => {
-                        failures.push(format!("{case}: {error}"));
+                        failures.push(format!("{case}, {name}: {error}"));
                         "FAILED".to_owned()
                     }
-                },
-                Some(limit) => {
-                    *totals.cannot.entry(limit.reason).or_default() += 2;
-                    if let Some(words) = limit.fails_with {
-                        match attempt(peer, &case, &material) {
-                            Ok(_) => failures.push(format!(
-                                "{case}: out of date: {} can do this, against its limit {:?}: \
-                                 remove the limit and count the cells as done",
-                                peer.name(),
-                                limit.reason
-                            )),
-                            Err(error) if words.iter().any(|word| error.contains(word)) => {}
-                            Err(error) => failures.push(format!(
-                                "{case}: fails otherwise than by {words:?}: {error}"
-                            )),
-                        }
-                    }
-                    format!("cannot: {}", limit.reason)
-                }
+                };
+                (name, word)
+            });
+            for account in results.iter().flatten() {
+                let said = account.facts();
+                facts[0] += said.iter().filter(|said| **said).count();
+                facts[1] += said.len();
+            }
+            let word = match &words {
+                [(_, full), (_, resumed)] if full == resumed => format!("both {full}"),
+                [(_, full), (_, resumed)] => format!("full {full}, resumed {resumed}"),
             };
             let shown = if case.mutual { "client shown" } else { "" };
             let _ = writeln!(
@@ -280,19 +284,42 @@ fn print(table: &str) {
     println!("{table}");
 }
 
-fn attempt(peer: &dyn Peer, case: &Case, material: &Material) -> Result<[Account; 2], String> {
+/// The reason why a cell is not done; an error where it should have been, or should not.
+fn judge(
+    limit: Option<&'static Limit>,
+    result: &Result<Account, String>,
+) -> Result<Option<&'static str>, String> {
+    match (limit, result) {
+        (None, Ok(_)) => Ok(None),
+        (None, Err(error)) => Err(error.clone()),
+        (Some(limit), Ok(_)) => Err(format!(
+            "out of date: the peer can do this, against its limit {:?}: remove the limit, and \
+             count the cells as done",
+            limit.reason
+        )),
+        (Some(limit), Err(error)) => match limit.fails_with {
+            Some(words) if !words.iter().any(|word| error.contains(word)) => {
+                Err(format!("does not fail by one of {words:?}: {error}"))
+            }
+            _ => Ok(Some(limit.reason)),
+        },
+    }
+}
+
+/// The full handshake and its resumption.
+fn attempt(peer: &dyn Peer, case: &Case, material: &Material) -> [Result<Account, String>; 2] {
     let (files, identities) = &material.keys[&case.key()];
     let pairs = match case.role {
         Role::Client => as_client(peer, case, files, &identities[0]),
         Role::Server => as_server(peer, case, files, &identities[1]),
-    }?;
-    let mut accounts = Vec::new();
-    for ((session, account), resumed) in pairs.into_iter().zip([false, true]) {
-        check(case, resumed, &session, &account)
-            .map_err(|error| format!("resumed={resumed}: {error}\n{session:?}\n{account:?}"))?;
-        accounts.push(account);
+    };
+    match pairs {
+        Err(error) => [Err(error.clone()), Err(error)],
+        Ok([(full, first), (again, second)]) => [
+            check(case, false, &full, first),
+            check(case, true, &again, second),
+        ],
     }
-    Ok(accounts.try_into().unwrap())
 }
 
 type Pairs = [(Session, Account); 2];
@@ -343,50 +370,43 @@ fn as_server(
     Ok([once()?, once()?])
 }
 
-/// Both sides saw what the case asks for.
-fn check(case: &Case, resumed: bool, session: &Session, account: &Account) -> Result<(), String> {
+/// Both sides saw what the cell asks for.
+fn check(
+    case: &Case,
+    resumed: bool,
+    session: &Session,
+    account: Account,
+) -> Result<Account, String> {
     // A resumed TLS 1.2 session has no key exchange.
     let group = (!resumed || case.version() == Version::Tls13).then_some(case.group);
     let (ours, theirs) = match case.role {
         Role::Client => (case.mutual.then_some("test client"), Some("test server")),
         Role::Server => (Some("test server"), case.mutual.then_some("test client")),
     };
+    let theirs = theirs.map(str::to_owned);
     let name = session.peer.as_ref().and_then(|peer| peer.common_name());
+    let said = &account;
+    let is = |said: Option<bool>| said.unwrap_or(true);
     let checks = [
+        ("our resumed", session.resumed == resumed),
         ("our version", session.version == case.version()),
         ("our suite", session.suite == case.suite),
         ("our group", session.group == group),
-        ("our resumed", session.resumed == resumed),
         ("our peer", name == ours),
+        ("its resumed", is(said.resumed.map(|it| it == resumed))),
         (
             "its version",
-            account
-                .version
-                .is_none_or(|version| version == case.version()),
+            is(said.version.map(|it| it == case.version())),
         ),
-        (
-            "its suite",
-            account.suite.is_none_or(|suite| suite == case.suite),
-        ),
-        (
-            "its group",
-            account.group.is_none_or(|seen| Some(seen) == group),
-        ),
-        (
-            "its resumed",
-            account.resumed.is_none_or(|seen| seen == resumed),
-        ),
-        (
-            "its peer",
-            account
-                .shown
-                .as_ref()
-                .is_none_or(|shown| shown.as_deref() == theirs),
-        ),
+        ("its suite", is(said.suite.map(|it| it == case.suite))),
+        ("its group", is(said.group.map(|it| Some(it) == group))),
+        ("its peer", is(said.shown.as_ref().map(|it| *it == theirs))),
     ];
     match checks.iter().find(|(_, holds)| !holds) {
-        Some((what, _)) => Err(format!("{what} is not the case's")),
-        None => Ok(()),
+        Some((what, _)) => Err(format!(
+            "{what} is not the cell's:\n{session:?}\n{account:?}"
+        )),
+        None => Ok(account),
     }
 }
 

@@ -191,10 +191,10 @@ fn group_named(key: &str) -> Result<Group, String> {
     }
 }
 
-/// The common name in a subject as `CN = x`, `CN=x` or with other parts about it.
+/// The common name in a subject such as `CN = x, O = y` or `CN=x; O=y`.
 pub fn common_name(subject: &str) -> Result<String, String> {
     subject
-        .split(',')
+        .split([',', ';'])
         .find_map(|part| {
             let (name, value) = part.split_once('=')?;
             (name.trim() == "CN").then(|| value.trim().to_owned())
