@@ -4,7 +4,7 @@ mod support;
 
 use fips_core::signing::KeyAlgorithm;
 use fips_core::verification;
-use fips_tls::{Group, Profile, Scheme, Suite, Version, provider};
+use fips_tls::{Group, Profile, PublicKey, Scheme, Suite, Version, provider};
 use rustls::SupportedCipherSuite;
 use rustls::crypto::KeyProvider;
 use rustls::pki_types::{AlgorithmIdentifier, PrivateKeyDer, PrivatePkcs8KeyDer, alg_id};
@@ -154,6 +154,7 @@ fn every_scheme_is_of_the_profile_and_its_hash_fits_the_curve() {
                 } else {
                     // The first is TLS 1.3's: the curve of the scheme's name.
                     let curve = strength(algorithm.public_key_alg_id());
+                    assert!(profile.accepts_key(&curve_key(curve)), "{name} {curve}");
                     assert!(if place == 0 {
                         curve == hash
                     } else {
@@ -162,12 +163,26 @@ fn every_scheme_is_of_the_profile_and_its_hash_fits_the_curve() {
                 }
             }
         }
-        // Certificates: exactly the module's pairs, nothing looser.
-        assert_eq!(algorithms.all.len(), verification::ALL.len());
-        for (ours, core) in algorithms.all.iter().zip(verification::ALL) {
+        // Certificates: exactly the module's pairs of the profile's schemes, nothing looser.
+        let expected: Vec<_> = Scheme::ALL
+            .into_iter()
+            .zip(verification::ALL)
+            .filter(|(scheme, _)| profile.accepts_scheme(*scheme))
+            .map(|(_, core)| core)
+            .collect();
+        assert_eq!(algorithms.all.len(), expected.len());
+        for (ours, core) in algorithms.all.iter().zip(expected) {
             assert_eq!(ours.public_key_alg_id(), core.public_key_alg_id());
             assert_eq!(ours.signature_alg_id(), core.signature_alg_id());
         }
+    }
+}
+
+fn curve_key(strength: u32) -> PublicKey {
+    match strength {
+        256 => PublicKey::EcdsaP256,
+        384 => PublicKey::EcdsaP384,
+        _ => PublicKey::EcdsaP521,
     }
 }
 
@@ -209,30 +224,46 @@ fn names_and_codes_are_one_to_one() {
 
 #[test]
 fn every_key_is_loaded_into_the_module_and_signs_with_its_own_schemes() {
-    let provider = provider(&boundary(), &Profile::sp800_52r2());
-    assert!(provider.fips() && provider.key_provider.fips() && provider.secure_random.fips());
     let every: Vec<_> = Scheme::ALL
         .iter()
         .map(|scheme| rustls::SignatureScheme::from(scheme.code()))
         .collect();
-    for algorithm in KeyAlgorithm::ALL {
-        let der = pki::key(algorithm).to_pkcs8().unwrap().to_vec();
-        let key = load(provider.key_provider, der).unwrap();
-        let signer = key.choose_scheme(&every).unwrap();
-        let scheme = Scheme::from_code(signer.scheme().into()).unwrap();
-        assert_eq!(
-            scheme.iana_name().starts_with("rsa_pss"),
-            algorithm.is_rsa(),
-            "{algorithm}"
-        );
-        assert!(!signer.sign(b"message").unwrap().is_empty());
-        assert!(key.choose_scheme(&[]).is_none());
-        assert!(
-            key.choose_scheme(&[rustls::SignatureScheme::ED25519])
-                .is_none()
-        );
+    for profile in profiles() {
+        let provider = provider(&boundary(), &profile);
+        assert!(provider.fips() && provider.key_provider.fips() && provider.secure_random.fips());
+        for algorithm in KeyAlgorithm::ALL {
+            let der = pki::key(algorithm).to_pkcs8().unwrap().to_vec();
+            let loaded = load(provider.key_provider, der);
+            if !profile.accepts_key(&algorithm.into()) {
+                let error = loaded.unwrap_err().to_string();
+                assert!(error.contains(profile.name()), "{error}");
+                continue;
+            }
+            let key = loaded.unwrap();
+            let signer = key.choose_scheme(&every).unwrap();
+            let scheme = Scheme::from_code(signer.scheme().into()).unwrap();
+            assert!(profile.accepts_scheme(scheme), "{algorithm} {scheme}");
+            assert_eq!(
+                scheme.iana_name().starts_with("rsa_pss"),
+                algorithm.is_rsa(),
+                "{algorithm}"
+            );
+            assert!(!signer.sign(b"message").unwrap().is_empty());
+            // Offered one by one: exactly the profile's own are signed with.
+            for scheme in Scheme::ALL {
+                let alone = [rustls::SignatureScheme::from(scheme.code())];
+                if key.choose_scheme(&alone).is_some() {
+                    assert!(profile.accepts_scheme(scheme), "{algorithm} {scheme}");
+                }
+            }
+            assert!(key.choose_scheme(&[]).is_none());
+            assert!(
+                key.choose_scheme(&[rustls::SignatureScheme::ED25519])
+                    .is_none()
+            );
+        }
+        assert!(load(provider.key_provider, vec![0x30, 0]).is_err());
     }
-    assert!(load(provider.key_provider, vec![0x30, 0]).is_err());
 }
 
 fn load(

@@ -32,6 +32,10 @@ const fn row<T>(value: T, source: &'static str) -> Row<T> {
 pub struct Profile {
     name: &'static str,
     title: &'static str,
+    /// Where the key rules as a whole are written.
+    key_source: &'static str,
+    /// Where the rules for signatures of certificates are written.
+    signature_source: &'static str,
     versions: Vec<Row<Version>>,
     suites: Vec<Row<Suite>>,
     groups: Vec<Row<Group>>,
@@ -41,13 +45,47 @@ pub struct Profile {
 
 impl Profile {
     /// The names [`str::parse`] takes.
-    pub const NAMES: &'static [&'static str] = &["sp800_52r2", "tls13"];
+    pub const NAMES: &'static [&'static str] = &["cnsa1", "sp800_52r2", "tls13"];
+
+    /// The CNSA suite 1.0 for TLS (RFC 9151): AES-256, SHA-384, P-384, RSA of 3072 bits or more.
+    ///
+    /// The RFC also lists finite-field groups, DHE and RSA key transport: none of them is an
+    /// approved service that this boundary offers, so they have no row.
+    pub fn cnsa1() -> Self {
+        Self {
+            name: "cnsa1",
+            title: "CNSA Suite 1.0 (RFC 9151)",
+            key_source: "RFC 9151 §4.2, §5.1, §5.2",
+            signature_source: "RFC 9151 §6.3, §7.2",
+            versions: vec![
+                row(Version::Tls13, "RFC 9151 §7"),
+                row(Version::Tls12, "RFC 9151 §6; EMS: RFC 9151 §6.1"),
+            ],
+            suites: vec![
+                row(Suite::Aes256GcmSha384, "RFC 9151 §4, §7"),
+                row(Suite::EcdheEcdsaAes256GcmSha384, "RFC 9151 §4, §6"),
+                row(Suite::EcdheRsaAes256GcmSha384, "RFC 9151 §4, §6"),
+            ],
+            groups: vec![row(Group::P384, "RFC 9151 §4.1, §5.1")],
+            schemes: vec![
+                row(Scheme::EcdsaP384Sha384, "RFC 9151 §6.2, §7.1"),
+                row(Scheme::RsaPssSha384, "RFC 9151 §6.2, §7.1"),
+                row(Scheme::RsaPkcs1Sha384, "RFC 9151 §6.2, §6.3, §7.2"),
+            ],
+            key_rules: vec![
+                row(KeyRule::EcdsaP384, "RFC 9151 §4.2, §5.1"),
+                row(KeyRule::RsaAtLeast(3072), "RFC 9151 §4.2, §5.2"),
+            ],
+        }
+    }
 
     /// NIST SP 800-52r2: TLS 1.3, and TLS 1.2 with extended master secret. The default.
     pub fn sp800_52r2() -> Self {
         Self {
             name: "sp800_52r2",
             title: "NIST SP 800-52 Revision 2",
+            key_source: "SP 800-52r2 §3.2.1, SP 800-131Ar2 §3",
+            signature_source: "SP 800-131Ar2 §9, SP 800-52r2 §3.2.1",
             versions: vec![
                 row(Version::Tls13, "SP 800-52r2 §3.1"),
                 row(
@@ -207,6 +245,21 @@ impl Profile {
     pub fn accepts_key(&self, key: &PublicKey) -> bool {
         self.key_rules.iter().any(|row| row.value.accepts(key))
     }
+
+    /// Whether handshakes and certificates may be signed so.
+    pub fn accepts_scheme(&self, scheme: Scheme) -> bool {
+        self.schemes.iter().any(|row| row.value == scheme)
+    }
+
+    /// Standard and section of the key rules, for refusals.
+    pub(crate) fn key_source(&self) -> &'static str {
+        self.key_source
+    }
+
+    /// Standard and section of the rules for certificates' signatures, for refusals.
+    pub(crate) fn signature_source(&self) -> &'static str {
+        self.signature_source
+    }
 }
 
 const ECDSA: &str = "SP 800-52r2 §3.2.1; FIPS 186-5 §6; RFC 8446 §4.2.3";
@@ -228,6 +281,7 @@ impl std::str::FromStr for Profile {
 
     fn from_str(name: &str) -> Result<Self, UnknownProfile> {
         match name {
+            "cnsa1" => Ok(Self::cnsa1()),
             "sp800_52r2" => Ok(Self::sp800_52r2()),
             "tls13" => Ok(Self::tls13()),
             _ => Err(UnknownProfile {
