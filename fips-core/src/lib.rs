@@ -33,6 +33,7 @@
 //! `evaluation` (off): adds `Boundary::enter_for_evaluation`, which waives the kernel's flag
 //! and the tracer, never the module. Whatever is made under it says so.
 
+mod advisories;
 mod boundary;
 mod build_facts;
 mod check;
@@ -62,12 +63,13 @@ pub mod signing;
 pub mod tls12_prf;
 pub mod verification;
 
+pub use advisories::{Advisory, LaterChange};
 pub use boundary::{Boundary, EVALUATION_MARK, Opening, Requirements, Status, Waiver, opening};
 pub use build_facts::{BuildFacts, CRATE_DEVIATIONS};
 pub use check::{Check, Group, Outcome};
 pub use diagnostic::Diagnostic;
 pub use error::{Error, Guard};
-pub use evidence::{Advisory, Evidence};
+pub use evidence::Evidence;
 pub use kernel::{KernelDetector, KernelFips, NotGenuine};
 pub use module::{CertificateStatus, KnownVersion, MODULE_TABLE_DATE, known_versions};
 pub use refusal::Refusal;
