@@ -2,6 +2,7 @@
 
 use fips_core::agreement::{Curve, EphemeralKey};
 use fips_core::digest::Algorithm;
+use fips_core::kem::{self, DecapsulationKey, ParameterSet};
 use fips_core::record::{Cipher, Opener, Protocol, Sealer};
 use fips_core::tls12_prf::{EXTENDED_MASTER_SECRET, derive};
 use fips_core::{Diagnostic, Error, hkdf, hmac, random};
@@ -18,6 +19,11 @@ fn leaf_services_that_make_secrets_are_closed() {
     closed(random::bytes::<16>());
     for curve in [Curve::P256, Curve::P384, Curve::P521] {
         closed(EphemeralKey::generate(curve));
+    }
+    for parameters in [ParameterSet::MlKem1024, ParameterSet::MlKem768] {
+        closed(DecapsulationKey::generate(parameters));
+        let key = vec![0; parameters.encapsulation_key_len()];
+        closed(kem::encapsulate(parameters, &key));
     }
     closed(hkdf::Prk::extract(Algorithm::Sha256, &[0; 32], b"x"));
     closed(hkdf::Prk::from_bytes(Algorithm::Sha256, &[1; 32]));
