@@ -22,7 +22,8 @@
 //! # Which calls ask for the witness
 //!
 //! Roots ask for `&Boundary`: making or loading a private key ([`signing::PrivateKey`]), a
-//! sealing key ([`seal::SealingKey`]). Leaf operations, most of them called by rustls through
+//! sealing key ([`seal::SealingKey`]) and a key-encryption key
+//! ([`key_wrap::KeyEncryptionKey`]). Leaf operations, most of them called by rustls through
 //! `'static` objects (random, ephemeral key agreement and encapsulation, key derivation, record
 //! protection), ask the process's status instead and answer [`Error::GateClosed`] when no gate
 //! has been opened.
@@ -55,6 +56,7 @@ pub mod hkdf;
 pub mod hmac;
 pub mod indicator;
 pub mod kem;
+pub mod key_wrap;
 pub mod pem;
 pub mod random;
 pub mod record;
