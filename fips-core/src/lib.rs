@@ -57,6 +57,7 @@ pub mod hmac;
 pub mod indicator;
 pub mod kem;
 pub mod key_wrap;
+pub mod pbkdf2;
 pub mod pem;
 pub mod random;
 pub mod record;
