@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io;
 
-use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
+use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible, PeerMisbehaved};
 
 use crate::certificate::{CertificateReason, CertificateRefused};
 use crate::name;
@@ -41,6 +41,12 @@ impl Explanation {
                 "give the client a certificate and its key, issued by a CA this server trusts",
             ),
             Error::PeerIncompatible(reason) => of_incompatible(reason),
+            Error::PeerMisbehaved(PeerMisbehaved::InvalidKeyShare) => new(
+                "the peer's key share is not one of its group",
+                "a point must be uncompressed and on its curve (RFC 8446 §4.2.8.2), an ML-KEM key \
+                 or ciphertext of exact length and a key reduced (FIPS 203 §7.2, §7.3)",
+                "mend the peer's TLS library, or what stands between",
+            ),
             other => new(other.to_string(), "", ""),
         }
     }
@@ -89,9 +95,11 @@ fn of_incompatible(reason: &PeerIncompatible) -> Explanation {
         | PeerIncompatible::NamedGroupsExtensionRequired
         | PeerIncompatible::KeyShareExtensionRequired => new(
             "the peer offers no group of the profile",
-            "only P-256, P-384 and P-521 are offered; X25519 is not an approved service of the \
-             module (SP 800-186, SP 800-56Ar3)",
-            "enable secp256r1 at the peer",
+            "P-256, P-384 and P-521 are offered, or those of them that the profile names, and \
+             ML-KEM alone or with P-256 or P-384 where it was turned on; X25519 is not an \
+             approved service of the module, alone or in X25519MLKEM768 (SP 800-186, SP \
+             800-56Ar3)",
+            "enable secp256r1, or another group of this side's profile, at the peer",
         ),
         PeerIncompatible::SignatureAlgorithmsExtensionRequired => new(
             "the peer names no signature algorithms: it speaks TLS 1.1 or older, or takes SHA-1 \

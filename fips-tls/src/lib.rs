@@ -70,7 +70,8 @@ pub use explain::Explanation;
 pub use identity::Identity;
 pub use peer::PeerIdentity;
 pub use policy::{
-    Group, KeyRule, NothingLeft, Profile, PublicKey, Row, Scheme, Suite, UnknownProfile, Version,
+    Group, KeyRule, NotOptional, NothingLeft, Profile, PublicKey, Row, Scheme, Suite,
+    UnknownProfile, Version,
 };
 pub use provider::provider;
 pub use server::{

@@ -37,7 +37,20 @@ pub struct Profile {
     groups: Vec<Row<Group>>,
     schemes: Vec<Row<Scheme>>,
     key_rules: Vec<Row<KeyRule>>,
+    hybrids: Choice,
+    ml_kem: Choice,
 }
+
+/// Groups that may be turned on in a profile, most wanted first, or why none may.
+type Choice = Result<&'static [Row<Group>], &'static str>;
+
+/// SP 800-52r2 is older than FIPS 203 and names neither of these; the documents that approve
+/// them are.
+const HYBRIDS: Choice = Ok(&[
+    row(Group::SecP256r1MlKem768, HYBRID),
+    row(Group::SecP384r1MlKem1024, HYBRID),
+]);
+const ML_KEM: Choice = Ok(&[row(Group::MlKem768, PURE), row(Group::MlKem1024, PURE)]);
 
 impl Profile {
     /// The names [`str::parse`] takes.
@@ -98,6 +111,8 @@ impl Profile {
                     "SP 800-52r2 §3.2.1; SP 800-131Ar2 §3",
                 ),
             ],
+            hybrids: HYBRIDS,
+            ml_kem: ML_KEM,
         }
     }
 
@@ -126,46 +141,103 @@ impl Profile {
         self
     }
 
+    /// The same profile with the hybrid groups in front of its own: ECDH on P-256 or P-384
+    /// together with ML-KEM. In TLS 1.3 alone; its own groups still serve peers without them.
+    ///
+    /// # Errors
+    ///
+    /// [`NotOptional`] with the profile's reason.
+    ///
+    /// # Security
+    ///
+    /// A secret of both is kept from who breaks one of them: also from who records today and
+    /// has a quantum computer later, as long as ML-KEM holds.
+    pub fn with_hybrids(self) -> Result<Self, NotOptional> {
+        let choice = self.hybrids;
+        self.with_groups("hybrid groups", choice)
+    }
+
+    /// The same profile with ML-KEM alone in front of its own groups, for peers that are both
+    /// of this crate: few others offer it. In TLS 1.3 alone.
+    ///
+    /// # Errors
+    ///
+    /// [`NotOptional`] with the profile's reason.
+    ///
+    /// # Security
+    ///
+    /// Nothing stands behind ML-KEM here. Where that matters, take
+    /// [`with_hybrids`](Self::with_hybrids).
+    pub fn with_ml_kem(self) -> Result<Self, NotOptional> {
+        let choice = self.ml_kem;
+        self.with_groups("ML-KEM groups", choice)
+    }
+
+    fn with_groups(mut self, groups: &'static str, choice: Choice) -> Result<Self, NotOptional> {
+        let refused = |why| NotOptional {
+            groups,
+            profile: self.name,
+            why,
+        };
+        let chosen = choice.map_err(refused)?;
+        if !self.versions.iter().any(|row| row.value == Version::Tls13) {
+            return Err(refused(
+                "it was narrowed to TLS 1.2, and TLS 1.3 alone carries them",
+            ));
+        }
+        self.groups.retain(|row| !chosen.contains(row));
+        self.groups.splice(0..0, chosen.iter().copied());
+        Ok(self)
+    }
+
     /// The same profile with these suites alone, in its own order; a version that keeps none
-    /// goes too.
+    /// goes too, and then the groups of that version alone.
     ///
     /// # Errors
     ///
     /// [`NothingLeft`] when the profile names none of them.
     pub fn narrow_suites(mut self, suites: &[Suite]) -> Result<Self, NothingLeft> {
         self.suites.retain(|row| suites.contains(&row.value));
-        let left = &self.suites;
-        self.versions
-            .retain(|row| left.iter().any(|suite| suite.value.version() == row.value));
-        if self.suites.is_empty() {
-            return Err(NothingLeft { profile: self.name });
-        }
-        Ok(self)
+        self.settled()
     }
 
-    /// The same profile with these groups alone, in its own order.
+    /// The same profile with these groups alone, in its own order; a version that keeps none
+    /// goes too, with its suites.
     ///
     /// # Errors
     ///
     /// [`NothingLeft`] when the profile names none of them.
     pub fn narrow_groups(mut self, groups: &[Group]) -> Result<Self, NothingLeft> {
         self.groups.retain(|row| groups.contains(&row.value));
-        if self.groups.is_empty() {
-            return Err(NothingLeft { profile: self.name });
-        }
-        Ok(self)
+        self.settled()
     }
 
     /// The same profile with one of its versions alone; `None` when it does not name that one.
     #[must_use]
     pub fn narrowed_to(self, version: Version) -> Option<Self> {
         let versions = keep(self.versions, |named| named == version);
-        let suites = keep(self.suites, |suite| suite.version() == version);
-        (!versions.is_empty()).then_some(Self {
-            versions,
-            suites,
-            ..self
-        })
+        Self { versions, ..self }.settled().ok()
+    }
+
+    /// Keeps the versions that have a suite and a group, and what belongs to those.
+    fn settled(mut self) -> Result<Self, NothingLeft> {
+        let (suites, groups) = (&self.suites, &self.groups);
+        self.versions.retain(|version| {
+            let version = version.value;
+            suites.iter().any(|row| row.value.version() == version)
+                && groups.iter().any(|row| row.value.usable_in(version))
+        });
+        let kept = |wanted: &dyn Fn(Version) -> bool| {
+            self.versions.iter().any(|version| wanted(version.value))
+        };
+        self.suites
+            .retain(|row| kept(&|version| row.value.version() == version));
+        self.groups
+            .retain(|row| kept(&|version| row.value.usable_in(version)));
+        if self.versions.is_empty() {
+            return Err(NothingLeft { profile: self.name });
+        }
+        Ok(self)
     }
 
     /// The stable name, one of [`NAMES`](Self::NAMES).
@@ -193,6 +265,15 @@ impl Profile {
         &self.groups
     }
 
+    /// Groups that can be turned on, whether they are or not:
+    /// [`with_hybrids`](Self::with_hybrids), [`with_ml_kem`](Self::with_ml_kem).
+    pub fn optional_groups(&self) -> impl Iterator<Item = Row<Group>> {
+        [self.hybrids, self.ml_kem]
+            .into_iter()
+            .flat_map(Result::unwrap_or_default)
+            .copied()
+    }
+
     /// Signature schemes in the order they are offered.
     pub fn schemes(&self) -> &[Row<Scheme>] {
         &self.schemes
@@ -209,6 +290,8 @@ impl Profile {
     }
 }
 
+const HYBRID: &str = "RFC 10024 §4; SP 800-227 §4.6.2; SP 800-56Ar3 §6.1.2.2; FIPS 203 §8";
+const PURE: &str = "FIPS 203 §8; draft-ietf-tls-mlkem §4";
 const ECDSA: &str = "SP 800-52r2 §3.2.1; FIPS 186-5 §6; RFC 8446 §4.2.3";
 const RSA_PKCS1: &str = "SP 800-52r2 §3.2.1; FIPS 186-5 §5.4; RFC 8446 §4.2.3";
 const RSA_PSS: &str = "FIPS 186-5 §5.4; RFC 8446 §4.2.3";
@@ -235,6 +318,21 @@ impl std::str::FromStr for Profile {
             }),
         }
     }
+}
+
+/// Groups that a profile does not let be turned on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "profile {profile} takes no {groups}: {why}; leave them off, or take a profile that has them \
+     among its optional groups"
+)]
+pub struct NotOptional {
+    /// Which groups, in words.
+    pub groups: &'static str,
+    /// The profile's name.
+    pub profile: &'static str,
+    /// The profile's reason.
+    pub why: &'static str,
 }
 
 /// A narrowing that would leave a profile without suites or groups.
@@ -264,6 +362,17 @@ mod tests {
             .collect()
     }
 
+    /// With every group that a profile lets be turned on.
+    fn widest() -> Vec<Profile> {
+        all()
+            .into_iter()
+            .map(|profile| {
+                let profile = profile.clone().with_hybrids().unwrap_or(profile);
+                profile.clone().with_ml_kem().unwrap_or(profile)
+            })
+            .collect()
+    }
+
     #[test]
     fn names_lead_to_profiles_and_unknown_ones_list_them() {
         for (profile, name) in all().iter().zip(Profile::NAMES) {
@@ -288,7 +397,7 @@ mod tests {
                 assert!(!rows[..index].iter().any(|other| other.value == row.value));
             }
         }
-        for profile in all() {
+        for profile in all().into_iter().chain(widest()) {
             check(profile.versions());
             check(profile.suites());
             check(profile.groups());
@@ -330,8 +439,85 @@ mod tests {
     }
 
     #[test]
+    fn chosen_groups_come_first_once_and_in_the_order_of_the_choice() {
+        let groups = |profile: &Profile| -> Vec<Group> {
+            profile.groups().iter().map(|row| row.value).collect()
+        };
+        let hybrids = [Group::SecP256r1MlKem768, Group::SecP384r1MlKem1024];
+        let ml_kem = [Group::MlKem768, Group::MlKem1024];
+        for profile in [Profile::sp800_52r2(), Profile::tls13()] {
+            let own = groups(&profile);
+            let optional: Vec<_> = profile.optional_groups().map(|row| row.value).collect();
+            assert_eq!(optional, [hybrids, ml_kem].concat());
+            assert!(!own.iter().any(|group| optional.contains(group)));
+            let with = profile.with_hybrids().unwrap();
+            assert_eq!(groups(&with), [&hybrids[..], &own].concat());
+            assert_eq!(with.clone().with_hybrids().unwrap(), with);
+            let with = with.with_ml_kem().unwrap();
+            assert_eq!(groups(&with), [&ml_kem[..], &hybrids, &own].concat());
+        }
+    }
+
+    #[test]
+    fn a_profile_that_takes_no_other_groups_says_why() {
+        let strict = Profile {
+            name: "strict",
+            hybrids: Err("its document names P-384 alone"),
+            ml_kem: Err("its document is of 2019"),
+            ..Profile::sp800_52r2()
+        };
+        assert_eq!(strict.optional_groups().count(), 0);
+        let narrow = Profile::sp800_52r2().narrowed_to(Version::Tls12).unwrap();
+        for (answer, words) in [
+            (
+                strict.clone().with_hybrids(),
+                ["strict", "hybrid", "names P-384 alone"],
+            ),
+            (strict.with_ml_kem(), ["strict", "ML-KEM", "of 2019"]),
+            (
+                narrow.clone().with_hybrids(),
+                ["sp800_52r2", "hybrid", "TLS 1.3 alone"],
+            ),
+            (
+                narrow.with_ml_kem(),
+                ["sp800_52r2", "ML-KEM", "TLS 1.3 alone"],
+            ),
+        ] {
+            let error = answer.unwrap_err().to_string();
+            for word in words {
+                assert!(error.contains(word), "{word:?} is not in: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_version_goes_with_its_last_group_and_a_group_with_its_last_version() {
+        for profile in widest() {
+            let tls13_only = |group: &Group| !group.usable_in(Version::Tls12);
+            let groups: Vec<_> = profile.groups().iter().map(|row| row.value).collect();
+            if let Some(narrow) = profile.clone().narrowed_to(Version::Tls12) {
+                assert!(!narrow.groups().iter().any(|row| tls13_only(&row.value)));
+            }
+            for group in groups.into_iter().filter(tls13_only) {
+                let one = profile.clone().narrow_groups(&[group]).unwrap();
+                assert_eq!(one.versions().len(), 1, "{group}");
+                assert!(
+                    one.suites()
+                        .iter()
+                        .all(|row| row.value.version() == Version::Tls13),
+                    "{group}"
+                );
+                assert!(
+                    one.narrow_suites(&[Suite::EcdheRsaAes128GcmSha256])
+                        .is_err()
+                );
+            }
+        }
+    }
+
+    #[test]
     fn narrowing_keeps_one_version_and_adds_nothing() {
-        for profile in all() {
+        for profile in all().into_iter().chain(widest()) {
             for version in Version::ALL {
                 let named = profile.versions().iter().any(|row| row.value == version);
                 let Some(narrow) = profile.clone().narrowed_to(version) else {
