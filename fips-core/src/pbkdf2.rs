@@ -77,7 +77,8 @@ pub fn derive(
     };
     let mut key = Zeroizing::new(vec![0; len]);
     indicator::observe(Service::Pbkdf2, || {
-        // Panics over the length that `check` refused, and on nothing else.
+        // Panics where the module fails: on what `check` refused. HMAC-SHA-2 has no other way
+        // to fail.
         lc::derive(lc_algorithm, iterations, salt, password, &mut key);
         Ok::<_, ()>(())
     })?;
