@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io;
 
-use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
+use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible, PeerMisbehaved};
 
 use crate::certificate::{CertificateReason, CertificateRefused};
 use crate::name;
@@ -41,6 +41,12 @@ impl Explanation {
                 "give the client a certificate and its key, issued by a CA this server trusts",
             ),
             Error::PeerIncompatible(reason) => of_incompatible(reason),
+            Error::PeerMisbehaved(PeerMisbehaved::InvalidKeyShare) => new(
+                "the peer's key share is not one of its group",
+                "a point must be uncompressed and on its curve (RFC 8446 §4.2.8.2), an ML-KEM key \
+                 or ciphertext of exact length and a key reduced (FIPS 203 §7.2, §7.3)",
+                "mend the peer's TLS library, or what stands between",
+            ),
             // What rustls says, without a kind of its own, to a TLS 1.2 client.
             Error::General(text) if text == "incompatible signing key" => {
                 of_incompatible(&PeerIncompatible::NoSignatureSchemesInCommon)
@@ -94,8 +100,9 @@ fn of_incompatible(reason: &PeerIncompatible) -> Explanation {
         | PeerIncompatible::NamedGroupsExtensionRequired
         | PeerIncompatible::KeyShareExtensionRequired => new(
             "the peer offers no group of the profile",
-            "profiles name curves of SP 800-186; X25519 is not an approved service of the \
-             module (SP 800-56Ar3)",
+            "profiles name curves of SP 800-186, and where it was turned on ML-KEM, alone or with \
+             one of them (FIPS 203); X25519 is not an approved service of the module, alone or in \
+             X25519MLKEM768 (SP 800-56Ar3)",
             "enable secp384r1 at the peer: every profile has it",
         ),
         PeerIncompatible::SignatureAlgorithmsExtensionRequired => new(

@@ -209,10 +209,12 @@ fn parts_of(provider: &CryptoProvider, profile: &Profile) -> Vec<ConfigFault> {
         }
     }
     for group in kx_groups {
-        if !Group::from_rustls(group.name())
-            .is_some_and(|found| profile.groups().iter().any(|row| row.value == found))
-        {
-            faults.push(ConfigFault::Group(format!("{:?}", group.name())));
+        let found = Group::from_rustls(group.name());
+        if !found.is_some_and(|found| profile.groups().iter().any(|row| row.value == found)) {
+            // rustls has no name for some of ours.
+            let name =
+                found.map_or_else(|| format!("{:?}", group.name()), |group| group.to_string());
+            faults.push(ConfigFault::Group(name));
         }
     }
     let of_profile = provider::algorithms(profile);
