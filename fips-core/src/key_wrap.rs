@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use aws_lc_rs::key_wrap::{self as lc, KeyWrap as _, KeyWrapPadded as _};
 use zeroize::Zeroizing;
 
 use crate::boundary::Boundary;
 use crate::error::{Error, Guard};
+use crate::ffi::{self, AesSchedule};
 use crate::indicator::{self, Service};
 use crate::random;
 
@@ -25,13 +25,6 @@ impl Cipher {
         match self {
             Self::Aes128 => 16,
             Self::Aes256 => 32,
-        }
-    }
-
-    fn lc(self) -> &'static lc::AesBlockCipher {
-        match self {
-            Self::Aes128 => &lc::AES_128,
-            Self::Aes256 => &lc::AES_256,
         }
     }
 }
@@ -88,14 +81,10 @@ fn check(
     })
 }
 
-/// A key that wraps other keys.
-///
-/// # Security
-///
-/// Kept in memory that is wiped on drop. aws-lc-rs takes a copy for each call, on the heap,
-/// and does not wipe that.
+/// A key that wraps other keys; wiped when dropped.
 pub struct KeyEncryptionKey {
-    key: Zeroizing<Vec<u8>>,
+    wrapping: AesSchedule,
+    unwrapping: AesSchedule,
     cipher: Cipher,
 }
 
@@ -105,10 +94,10 @@ impl KeyEncryptionKey {
     /// # Errors
     ///
     /// [`Error::Module`].
-    pub fn generate(_: &Boundary, cipher: Cipher) -> Result<Self, Error> {
+    pub fn generate(boundary: &Boundary, cipher: Cipher) -> Result<Self, Error> {
         let mut key = Zeroizing::new(vec![0; cipher.key_len()]);
         random::fill(&mut key)?;
-        Ok(Self { key, cipher })
+        Self::from_bytes(boundary, cipher, &key)
     }
 
     /// Takes a key of [`Cipher::key_len`] bytes.
@@ -126,8 +115,12 @@ impl KeyEncryptionKey {
                 },
             });
         }
+        let module = Error::Module {
+            service: Service::KeyWrap,
+        };
         Ok(Self {
-            key: Zeroizing::new(key.to_vec()),
+            wrapping: AesSchedule::encrypting(key).ok_or(module.clone())?,
+            unwrapping: AesSchedule::decrypting(key).ok_or(module)?,
             cipher,
         })
     }
@@ -145,15 +138,14 @@ impl KeyEncryptionKey {
     pub fn wrap_key(&self, mode: Mode, key: &[u8]) -> Result<Vec<u8>, Error> {
         let service = Service::KeyWrap;
         mode.check_key(key.len())?;
-        let kek = self.lc(service)?;
         // Wiped unless the indicator approves: until then it may hold the key.
         let mut wrapped = Zeroizing::new(vec![0; key.len().next_multiple_of(8) + OVERHEAD]);
         let len = indicator::observe(service, || {
             match mode {
-                Mode::Kw => kek.wrap(key, &mut wrapped),
-                Mode::Kwp => kek.wrap_with_padding(key, &mut wrapped),
+                Mode::Kw => ffi::wrap(&self.wrapping, key, &mut wrapped),
+                Mode::Kwp => ffi::wrap_padded(&self.wrapping, key, &mut wrapped),
             }
-            .map(|wrapped| wrapped.len())
+            .ok_or(())
         })?;
         wrapped.truncate(len);
         Ok(std::mem::take(&mut *wrapped))
@@ -167,21 +159,16 @@ impl KeyEncryptionKey {
     pub fn unwrap_key(&self, mode: Mode, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
         let service = Service::KeyUnwrap;
         mode.check_wrapped(wrapped.len())?;
-        let kek = self.lc(service)?;
         let mut key = Zeroizing::new(vec![0; wrapped.len() - OVERHEAD]);
         let len = indicator::observe(service, || {
             match mode {
-                Mode::Kw => kek.unwrap(wrapped, &mut key),
-                Mode::Kwp => kek.unwrap_with_padding(wrapped, &mut key),
+                Mode::Kw => ffi::unwrap(&self.unwrapping, wrapped, &mut key),
+                Mode::Kwp => ffi::unwrap_padded(&self.unwrapping, wrapped, &mut key),
             }
-            .map(|key| key.len())
+            .ok_or(())
         })?;
         key.truncate(len);
         Ok(key)
-    }
-
-    fn lc(&self, service: Service) -> Result<lc::AesKek, Error> {
-        lc::AesKek::new(self.cipher.lc(), &self.key).map_err(|_| Error::Module { service })
     }
 }
 
@@ -197,7 +184,6 @@ impl fmt::Debug for KeyEncryptionKey {
 mod tests {
     use super::*;
     use crate::Requirements;
-    use crate::ffi;
 
     const CIPHERS: [Cipher; 2] = [Cipher::Aes128, Cipher::Aes256];
     const MODES: [Mode; 2] = [Mode::Kw, Mode::Kwp];
@@ -348,18 +334,18 @@ mod tests {
         // The indicator's controls: the module marks every wrapping and unwrapping that
         // succeeds, of any AES key, so that nothing of the family reads non-approved but what
         // is no service (setting a key up) and what fails.
-        let answer =
-            indicator::observe(Service::KeyWrap, || lc::AesKek::new(&lc::AES_128, &[1; 16]));
+        let set_up = || AesSchedule::decrypting(&[1; 16]).ok_or(());
+        let answer = indicator::observe(Service::KeyWrap, set_up);
         assert_eq!(
             answer.map(|_| ()),
             Err(Error::NotApproved {
                 service: Service::KeyWrap
             })
         );
-        let kek = || lc::AesKek::new(&lc::AES_128, &[1; 16]).unwrap();
+        let key = set_up().unwrap();
         let before = ffi::indicator_before();
-        assert!(kek().unwrap(&[2; 24], &mut [0; 24]).is_err());
-        assert!(kek().unwrap_with_padding(&[2; 24], &mut [0; 24]).is_err());
+        assert!(ffi::unwrap(&key, &[2; 24], &mut [0; 24]).is_none());
+        assert!(ffi::unwrap_padded(&key, &[2; 24], &mut [0; 24]).is_none());
         assert_eq!(ffi::indicator_after(), before);
     }
 }
