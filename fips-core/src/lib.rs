@@ -21,10 +21,12 @@
 //!
 //! # Which calls ask for the witness
 //!
-//! Roots ask for `&Boundary`: making or loading a private key ([`signing::PrivateKey`]) and
-//! making a sealing key ([`seal::SealingKey`]). Leaf operations that rustls calls through
-//! `'static` objects (random, ephemeral key agreement, key derivation, record protection) ask
-//! the process's status instead and answer [`Error::GateClosed`] when no gate has been opened.
+//! Roots ask for `&Boundary`: making or loading a private key ([`signing::PrivateKey`]), a
+//! sealing key ([`seal::SealingKey`]) and a key-encryption key
+//! ([`key_wrap::KeyEncryptionKey`]). Leaf operations, most of them called by rustls through
+//! `'static` objects (random, ephemeral key agreement and encapsulation, key derivation, record
+//! protection), ask the process's status instead and answer [`Error::GateClosed`] when no gate
+//! has been opened.
 //! Digest, HMAC and signature verification only look: they run without an open gate, through
 //! [`Diagnostic`] where a command wants the module checked first.
 //!
@@ -55,6 +57,9 @@ pub mod digest;
 pub mod hkdf;
 pub mod hmac;
 pub mod indicator;
+pub mod kem;
+pub mod key_wrap;
+pub mod pbkdf2;
 pub mod pem;
 pub mod random;
 pub mod record;
