@@ -1,4 +1,4 @@
-//! ML-KEM: Wycheproof, and the known answers of the reference code's generator.
+//! ML-KEM: Wycheproof, and the known answers that come in the same wheel as CAVP's files.
 //!
 //! Keys are ephemeral here and randomness the module's own, so a given seed, message or private
 //! key is tried at the module. What a peer may send is not: an encapsulation key or ciphertext

@@ -1,6 +1,6 @@
-//! TLS 1.2 PRF: neither source has a set. Below are the first vectors per hash of CAVP's
-//! component test for the TLS 1.2 KDF, whose label is one this crate refuses, and the labels it
-//! takes, against the PRF's definition (RFC 5246 §5) over HMAC.
+//! TLS 1.2 PRF: neither source has a set. Below is one vector per hash of CAVP's component test
+//! for the TLS 1.2 KDF, as aws-lc-rs's own tests quote it, with a label that this crate refuses;
+//! and the labels it takes, against the PRF's definition (RFC 5246 §5) over HMAC.
 
 use aws_lc_rs::tls_prf as lc;
 use data_encoding::HEXLOWER;
@@ -12,7 +12,7 @@ use crate::tls12_prf::{EXTENDED_MASTER_SECRET, derive, lc_algorithm};
 use crate::{Boundary, Guard, Requirements, indicator};
 
 pub(super) const SETS: &[Set] = &[Set {
-    name: "CAVP TLS 1.2 KDF, first per hash",
+    name: "CAVP TLS 1.2 KDF, one per hash",
     expected: Counts::of(0, 3, 0),
     run: master_secrets,
 }];
