@@ -50,6 +50,8 @@ mod module;
 mod procfs;
 mod refusal;
 mod statement;
+#[cfg(all(test, feature = "evaluation"))]
+mod vectors;
 
 pub mod agreement;
 pub mod digest;

@@ -100,8 +100,8 @@ pub static ALL: &[&dyn SignatureVerificationAlgorithm] = &[
 ///
 /// # Errors
 ///
-/// [`Guard::PointForm`]; [`Error::Module`] for a bad key or signature;
-/// [`Error::NotApproved`].
+/// [`Guard::PointForm`]; [`Guard::KeyRefused`] for an RSA key under 2048 bits; [`Error::Module`]
+/// for a bad key or signature; [`Error::NotApproved`].
 pub fn verify(
     scheme: Scheme,
     public_key: &[u8],
@@ -159,6 +159,17 @@ impl Algorithm {
             return Err(Error::Guard {
                 service,
                 guard: Guard::PointForm,
+            });
+        }
+        // The modulus alone has 256 bytes. What the headers hide from this, some 60 bits, fails at
+        // the algorithm's own bound.
+        if service == Service::RsaVerify && public_key.len() <= 256 {
+            return Err(Error::Guard {
+                service,
+                guard: Guard::KeyRefused(
+                    "RSA key under 2048 bits: have the peer use one of 2048 bits or more \
+                     (SP 800-131Ar2 §3)",
+                ),
             });
         }
         // Parsed outside of the observed call: on raw bytes the indicator also counts the
@@ -233,5 +244,23 @@ mod tests {
             verify(scheme, &outside, b"message", &signature),
             Err(Error::Module { .. })
         ));
+    }
+
+    #[test]
+    fn rsa_keys_under_2048_bits_are_refused_before_the_module() {
+        let answer = |len| verify(Scheme::RsaPssSha256, &vec![0; len], b"", b"").unwrap_err();
+        for len in [0, 140, 256] {
+            assert!(
+                matches!(
+                    answer(len),
+                    Error::Guard {
+                        guard: Guard::KeyRefused(_),
+                        ..
+                    }
+                ),
+                "{len}"
+            );
+        }
+        assert!(matches!(answer(257), Error::Module { .. }));
     }
 }
