@@ -122,6 +122,18 @@ pub fn verify(
     algorithm.verify(public_key, message, signature)
 }
 
+/// Whether an RSA public exponent, big-endian, is odd and between 2^16 and 2^256 (FIPS 186-5
+/// §5.1). The module verifies with others too, and calls that approved: who reads a peer's key
+/// asks here.
+pub fn is_allowed_exponent(exponent: &[u8]) -> bool {
+    let Some(first) = exponent.iter().position(|byte| *byte != 0) else {
+        return false;
+    };
+    let significant = &exponent[first..];
+    let bits = 8 * significant.len() - significant[0].leading_zeros() as usize;
+    exponent.last().is_some_and(|last| last & 1 == 1) && (17..=256).contains(&bits)
+}
+
 #[derive(Debug)]
 struct Algorithm {
     service: Service,
@@ -244,6 +256,19 @@ mod tests {
             verify(scheme, &outside, b"message", &signature),
             Err(Error::Module { .. })
         ));
+    }
+
+    #[test]
+    fn exponents_on_both_sides() {
+        for allowed in [&[1, 0, 1][..], &[0, 1, 0, 1], &[0xff; 32]] {
+            assert!(is_allowed_exponent(allowed), "{allowed:?}");
+        }
+        // None, 0, 3, 65535, an even one, 2^256 + 1.
+        let mut large = [0; 33];
+        (large[0], large[32]) = (1, 1);
+        for refused in [&[][..], &[0], &[3], &[0xff, 0xff], &[1, 0, 0], &large] {
+            assert!(!is_allowed_exponent(refused), "{refused:?}");
+        }
     }
 
     #[test]
