@@ -47,3 +47,6 @@ vm-test: ## the gate under Debian's own kernel in QEMU, FIPS mode on and off, fo
 
 vm-demo: ## watch it: that kernel boots with fips=1, then with fips=0
 	scripts/vm demo
+
+patched-branch: ## a copy with a later release of the module's branch: refuses, opens where accepted
+	scripts/patched-branch
