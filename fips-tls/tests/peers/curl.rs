@@ -12,6 +12,10 @@ use crate::support::NAME;
 use crate::support::pki::Files;
 use crate::support::program::{self, Program};
 
+pub const CLIENT: &str = "a client alone";
+pub const NO_ML_KEM: &str = "no ML-KEM (OpenSSL 3.5 brought it)";
+pub const NO_TICKETS: &str = "takes no tickets in TLS 1.2, and our server keeps no sessions";
+
 pub struct Curl;
 
 impl Peer for Curl {
@@ -25,13 +29,18 @@ impl Peer for Curl {
     fn limits(&self) -> &'static [Limit] {
         &[
             Limit {
-                reason: "a client alone",
+                reason: CLIENT,
                 applies: |case, _| case.role == Role::Server,
                 // There is no option that could be tried.
                 fails_with: None,
             },
             Limit {
-                reason: "takes no tickets in TLS 1.2, and our server keeps no sessions",
+                reason: NO_ML_KEM,
+                applies: |case, _| case.has_ml_kem(),
+                fails_with: Some(&["failed setting curves list"]),
+            },
+            Limit {
+                reason: NO_TICKETS,
                 applies: |case, resumed| resumed && case.version() == Version::Tls12,
                 fails_with: Some(&["our resumed is not the cell's"]),
             },

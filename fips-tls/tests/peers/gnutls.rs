@@ -13,6 +13,8 @@ use crate::support::NAME;
 use crate::support::pki::Files;
 use crate::support::program::{self, Program};
 
+pub const NO_ML_KEM: &str = "no ML-KEM";
+
 pub struct GnuTls(pub Loopback);
 
 impl Peer for GnuTls {
@@ -23,7 +25,11 @@ impl Peer for GnuTls {
     }
 
     fn limits(&self) -> &'static [Limit] {
-        &[]
+        &[Limit {
+            reason: NO_ML_KEM,
+            applies: |case, _| case.has_ml_kem(),
+            fails_with: Some(&["Syntax error at: +GROUP-"]),
+        }]
     }
 
     fn connect(
@@ -36,7 +42,7 @@ impl Peer for GnuTls {
         let once = |resumed: bool| {
             let mut command = Command::new("gnutls-cli");
             command
-                .args(["--priority", &priority(case, &offered(case.group))])
+                .args(["--priority", &priority(case, &case.offered())])
                 .arg("--x509cafile")
                 .arg(own.path("ca.crt"))
                 .args(["--sni-hostname", NAME, "--verify-hostname", NAME])
@@ -85,7 +91,7 @@ impl Peer for GnuTls {
         let mut command = Command::new("gnutls-serv");
         command
             .args(["--echo", "--port", "1"])
-            .args(["--priority", &priority(case, group_name(case.group))])
+            .args(["--priority", &priority(case, &[case.group])])
             .arg("--x509certfile")
             .arg(server.chain)
             .arg("--x509keyfile")
@@ -106,21 +112,17 @@ fn group_name(group: Group) -> &'static str {
         Group::P256 => "+GROUP-SECP256R1",
         Group::P384 => "+GROUP-SECP384R1",
         Group::P521 => "+GROUP-SECP521R1",
-    }
-}
-
-/// What the client offers: every curve, so that the server asks for another share where it
-/// takes none but the second or third.
-fn offered(group: Group) -> String {
-    let curves = [Group::P256, Group::P384, Group::P521];
-    match curves.contains(&group) {
-        true => curves.map(group_name).join(":"),
-        false => group_name(group).to_owned(),
+        Group::MlKem768 => "+GROUP-MLKEM768",
+        Group::MlKem1024 => "+GROUP-MLKEM1024",
+        Group::SecP256r1MlKem768 => "+GROUP-SECP256R1-MLKEM768",
+        Group::SecP384r1MlKem1024 => "+GROUP-SECP384R1-MLKEM1024",
     }
 }
 
 /// One version, suite and key exchange.
-fn priority(case: &Case, groups: &str) -> String {
+fn priority(case: &Case, groups: &[Group]) -> String {
+    let groups: Vec<_> = groups.iter().copied().map(group_name).collect();
+    let groups = groups.join(":");
     let exchange = match case.suite {
         Suite::Aes128GcmSha256 | Suite::Aes256GcmSha384 => "+VERS-TLS1.3",
         Suite::EcdheEcdsaAes128GcmSha256 | Suite::EcdheEcdsaAes256GcmSha384 => {
@@ -161,8 +163,7 @@ fn described(lines: &[String], resumed: bool) -> Result<Account, String> {
     let (group, signature) = match (parts.get(1..parts.len() - 1), is_resumed) {
         (Some([exchange, signature]), false) => {
             let curve = exchange.strip_prefix("ECDHE-").ok_or_else(unknown)?;
-            let groups = [Group::P256, Group::P384, Group::P521];
-            let group = groups
+            let group = Group::ALL
                 .into_iter()
                 .find(|group| group_name(*group) == format!("+GROUP-{curve}"))
                 .ok_or_else(unknown)?;

@@ -12,6 +12,10 @@ use crate::support::NAME;
 use crate::support::pki::Files;
 use crate::support::program::{self, Program};
 
+pub const NO_EMS: &str = "no extended master secret in TLS 1.2 (Go 1.20 brought it)";
+pub const NO_ML_KEM: &str = "no ML-KEM";
+pub const NO_ML_KEM_768: &str = "no MLKEM768 alone";
+
 /// Where Cargo builds.
 const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/..");
 
@@ -27,12 +31,19 @@ impl Go {
     pub fn of_the_distribution() -> Self {
         Self::build(
             "go".into(),
-            &[Limit {
-                reason: "no extended master secret in TLS 1.2 (Go 1.20 brought it)",
-                applies: |case, _| case.version() == Version::Tls12,
-                // Ours, of the peer.
-                fails_with: Some(&["speaks TLS 1.2 without extended master secret"]),
-            }],
+            &[
+                Limit {
+                    reason: NO_EMS,
+                    applies: |case, _| case.version() == Version::Tls12,
+                    // Ours, of the peer.
+                    fails_with: Some(&["speaks TLS 1.2 without extended master secret"]),
+                },
+                Limit {
+                    reason: NO_ML_KEM,
+                    applies: |case, _| case.has_ml_kem(),
+                    fails_with: Some(&["unsupported curve"]),
+                },
+            ],
         )
     }
 
@@ -44,7 +55,18 @@ impl Go {
             "this test needs a current Go at {}: run scripts/peers, which installs it",
             go.display()
         );
-        Self::build(go, &[])
+        Self::build(
+            go,
+            &[Limit {
+                reason: NO_ML_KEM_768,
+                applies: |case, _| case.group == Group::MlKem768,
+                // It leaves the group out: as a client it offers others, as a server it has none.
+                fails_with: Some(&[
+                    "the peer offers no group of the profile",
+                    "no key exchanges supported by both client and server",
+                ]),
+            }],
+        )
     }
 
     fn build(go: PathBuf, limits: &'static [Limit]) -> Self {

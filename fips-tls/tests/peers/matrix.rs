@@ -1,17 +1,15 @@
-//! The product of the policy and the peers, and what became of each cell of it.
+//! The product of the policy and a peer's roles, and what a peer is.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use fips_core::signing::KeyAlgorithm;
-use fips_tls::{Group, Identity, Profile, Session, Suite, Version};
+use fips_tls::{Group, Profile, Suite, Version};
 
-use crate::ours::{self, Acceptor};
-use crate::support::pki::{Ca, Files, Leaf};
+use crate::support::CURVES;
+use crate::support::pki::Files;
 use crate::support::program::Program;
-use crate::support::{client, server};
 
 /// What the peer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +37,8 @@ impl Case {
         let suites: Vec<_> = profile.suites().iter().map(|row| row.value).collect();
         suites.into_iter().flat_map(move |suite| {
             let groups = groups.clone().into_iter();
-            groups.flat_map(move |group| {
+            let usable = groups.filter(move |group| group.usable_in(suite.version()));
+            usable.flat_map(move |group| {
                 [false, true].map(|mutual| Self {
                     role,
                     suite,
@@ -54,13 +53,28 @@ impl Case {
         self.suite.version()
     }
 
+    /// Whether ML-KEM takes part in the key exchange.
+    pub fn has_ml_kem(&self) -> bool {
+        !CURVES.contains(&self.group)
+    }
+
+    /// What a client offers: every curve, so that the server asks for another share where it
+    /// takes none but the second or third; or the one group with ML-KEM, which would leave
+    /// them no choice.
+    pub fn offered(&self) -> Vec<Group> {
+        match self.has_ml_kem() {
+            true => vec![self.group],
+            false => CURVES.to_vec(),
+        }
+    }
+
     /// The key of both sides. It follows from suite and group, such that every algorithm comes
     /// in either version: in TLS 1.2 a peer's groups are also the curves it takes in
     /// certificates (RFC 8422 §5.1).
     pub fn key(&self) -> KeyAlgorithm {
         let place = match self.group {
-            Group::P256 => 0,
-            Group::P384 => 1,
+            Group::P256 | Group::MlKem768 | Group::SecP256r1MlKem768 => 0,
+            Group::P384 | Group::MlKem1024 | Group::SecP384r1MlKem1024 => 1,
             Group::P521 => 2,
         };
         match self.suite {
@@ -98,6 +112,9 @@ impl fmt::Display for Case {
 /// The widest policy.
 pub fn policy() -> Profile {
     Profile::sp800_52r2()
+        .with_hybrids()
+        .and_then(Profile::with_ml_kem)
+        .unwrap()
 }
 
 /// What a peer says of a connection; `None` is what it has no words for. Then its settings,
@@ -145,7 +162,7 @@ pub trait Peer {
     fn limits(&self) -> &'static [Limit];
 
     /// Connects twice to `address`, the second time resuming, each time saying
-    /// [`ours::MESSAGE`] and hearing it in upper case.
+    /// [`MESSAGE`](crate::ours::MESSAGE) and hearing it in upper case.
     fn connect(
         &self,
         case: &Case,
@@ -157,261 +174,9 @@ pub trait Peer {
     fn serve(&self, case: &Case, own: &Files) -> Result<Box<dyn Service>, String>;
 }
 
-/// Certificates and keys of both sides, in files and for rustls.
-pub struct Material {
-    keys: HashMap<KeyAlgorithm, (Files, [Identity; 2])>,
-}
-
-impl Material {
-    fn new() -> Self {
-        let ca = Ca::test();
-        let keys = KeyAlgorithm::ALL.map(|key| {
-            let files = Files::new();
-            files.write("ca.crt", &ca.pem);
-            let identities =
-                [("server", Leaf::server()), ("client", Leaf::client())].map(|(name, leaf)| {
-                    let (chain, key_pem) = ca.issue(&leaf, key);
-                    files.write(&format!("{name}-chain.crt"), &chain);
-                    files.write_chain(name, &chain);
-                    files.write(&format!("{name}.key"), &key_pem);
-                    Identity::from_pem(&crate::support::boundary(), chain, key_pem).unwrap()
-                });
-            (key, (files, identities))
-        });
-        Self { keys: keys.into() }
-    }
-}
-
-/// How many cells ended in which way.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    pub done: usize,
-    pub cannot: BTreeMap<&'static str, usize>,
-}
-
-impl Totals {
-    pub fn of<const N: usize>(done: usize, cannot: [(&'static str, usize); N]) -> Self {
-        Self {
-            done,
-            cannot: cannot.into(),
-        }
-    }
-}
-
-/// Tries every case, prints the table, and fails when a cell is neither done nor a limit that
-/// showed itself.
-#[track_caller]
-pub fn run(peer: &dyn Peer, expected: &Totals) {
-    let material = Material::new();
-    let mut totals = Totals::default();
-    let mut table = format!("\n{}\n", peer.name());
-    let mut facts = [0, 0];
-    let mut failures = Vec::new();
-    for role in [Role::Client, Role::Server] {
-        for case in Case::all(role) {
-            let limits = [false, true].map(|resumed| {
-                let mut limits = peer.limits().iter();
-                limits.find(|limit| (limit.applies)(&case, resumed))
-            });
-            let tried = limits
-                .iter()
-                .any(|limit| limit.is_none_or(|limit| limit.fails_with.is_some()));
-            let results = if tried {
-                attempt(peer, &case, &material)
-            } else {
-                [Err(String::new()), Err(String::new())]
-            };
-            let words = [0, 1].map(|cell| {
-                let name = ["full", "resumed"][cell];
-                let word = match judge(limits[cell], &results[cell]) {
-                    Ok(None) => {
-                        totals.done += 1;
-                        "done".to_owned()
-                    }
-                    Ok(Some(reason)) => {
-                        *totals.cannot.entry(reason).or_default() += 1;
-                        format!("cannot: {reason}")
-                    }
-                    Err(error) => {
-                        failures.push(format!("{case}, {name}: {error}"));
-                        "FAILED".to_owned()
-                    }
-                };
-                (name, word)
-            });
-            for account in results.iter().flatten() {
-                let said = account.facts();
-                facts[0] += said.iter().filter(|said| **said).count();
-                facts[1] += said.len();
-            }
-            let word = match &words {
-                [(_, full), (_, resumed)] if full == resumed => format!("both {full}"),
-                [(_, full), (_, resumed)] => format!("full {full}, resumed {resumed}"),
-            };
-            let shown = if case.mutual { "client shown" } else { "" };
-            let _ = writeln!(
-                table,
-                "  as {:<7} {:<40} {:<20} {:<10} {shown:<13} {word}",
-                format!("{role:?}").to_lowercase(),
-                case.suite.to_string(),
-                case.group.to_string(),
-                case.key().to_string(),
-            );
-        }
-    }
-    let [said, all] = facts;
-    let _ = writeln!(
-        table,
-        "  {}: {} done, cannot: {:?}; {said} of {all} facts said by the peer",
-        peer.name(),
-        totals.done,
-        totals.cannot
-    );
-    // One piece: the tests of other peers print at the same time.
-    print(&table);
-    let some = &failures[..failures.len().min(5)];
-    assert!(
-        failures.is_empty(),
-        "{} failures, the first:\n{}",
-        failures.len(),
-        some.join("\n\n")
-    );
-    assert_eq!(totals, *expected);
-}
-
-#[expect(clippy::print_stdout, reason = "the table is what the test is for")]
-fn print(table: &str) {
-    println!("{table}");
-}
-
-/// The reason why a cell is not done; an error where it should have been, or should not.
-fn judge(
-    limit: Option<&'static Limit>,
-    result: &Result<Account, String>,
-) -> Result<Option<&'static str>, String> {
-    match (limit, result) {
-        (None, Ok(_)) => Ok(None),
-        (None, Err(error)) => Err(error.clone()),
-        (Some(limit), Ok(_)) => Err(format!(
-            "out of date: the peer can do this, against its limit {:?}: remove the limit, and \
-             count the cells as done",
-            limit.reason
-        )),
-        (Some(limit), Err(error)) => match limit.fails_with {
-            Some(words) if !words.iter().any(|word| error.contains(word)) => {
-                Err(format!("does not fail by one of {words:?}: {error}"))
-            }
-            _ => Ok(Some(limit.reason)),
-        },
-    }
-}
-
-/// The full handshake and its resumption.
-fn attempt(peer: &dyn Peer, case: &Case, material: &Material) -> [Result<Account, String>; 2] {
-    let (files, identities) = &material.keys[&case.key()];
-    let pairs = match case.role {
-        Role::Client => as_client(peer, case, files, &identities[0]),
-        Role::Server => as_server(peer, case, files, &identities[1]),
-    };
-    match pairs {
-        Err(error) => [Err(error.clone()), Err(error)],
-        Ok([(full, first), (again, second)]) => [
-            check(case, false, &full, first),
-            check(case, true, &again, second),
-        ],
-    }
-}
-
-type Pairs = [(Session, Account); 2];
-
-/// Our server takes the case's suite and group alone.
-fn as_client(
-    peer: &dyn Peer,
-    case: &Case,
-    files: &Files,
-    identity: &Identity,
-) -> Result<Pairs, String> {
-    let profile = policy().narrow_suites(&[case.suite]).unwrap();
-    let profile = profile.narrow_groups(&[case.group]).unwrap();
-    let trust = case.mutual.then(|| Ca::test().trust());
-    let acceptor = Acceptor::start(&server(profile, identity.clone(), trust));
-    let accounts = peer.connect(case, files, acceptor.address());
-    let served = acceptor.finish();
-    let accounts = accounts.map_err(|error| format!("{error}\nours: {served:?}"))?;
-    let sessions = served.map_err(|error| format!("{error}\n{accounts:?}"))?;
-    let sessions: [Session; 2] = sessions
-        .try_into()
-        .map_err(|sessions| format!("not two connections with data: {sessions:?}"))?;
-    let [full, again] = sessions;
-    let [first, second] = accounts;
-    Ok([(full, first), (again, second)])
-}
-
-/// Our client takes the case's suite alone and offers every group; the peer's server has the
-/// one.
-fn as_server(
-    peer: &dyn Peer,
-    case: &Case,
-    files: &Files,
-    identity: &Identity,
-) -> Result<Pairs, String> {
-    let profile = policy().narrow_suites(&[case.suite]).unwrap();
-    let shown = case.mutual.then(|| identity.clone());
-    let config = client(profile, Ca::test().trust(), shown);
-    let mut service = peer.serve(case, files)?;
-    let mut once = || {
-        let session = ours::connect(&config, service.as_mut())
-            .map_err(|error| format!("{error}\n{}", service.program().so_far()))?;
-        let account = service
-            .account()
-            .map_err(|error| format!("{error}\nours: {session:?}"))?;
-        Ok::<_, String>((session, account))
-    };
-    Ok([once()?, once()?])
-}
-
-/// Both sides saw what the cell asks for.
-fn check(
-    case: &Case,
-    resumed: bool,
-    session: &Session,
-    account: Account,
-) -> Result<Account, String> {
-    // A resumed TLS 1.2 session has no key exchange.
-    let group = (!resumed || case.version() == Version::Tls13).then_some(case.group);
-    let (ours, theirs) = match case.role {
-        Role::Client => (case.mutual.then_some("test client"), Some("test server")),
-        Role::Server => (Some("test server"), case.mutual.then_some("test client")),
-    };
-    let theirs = theirs.map(str::to_owned);
-    let name = session.peer.as_ref().and_then(|peer| peer.common_name());
-    let said = &account;
-    let is = |said: Option<bool>| said.unwrap_or(true);
-    let checks = [
-        ("our resumed", session.resumed == resumed),
-        ("our version", session.version == case.version()),
-        ("our suite", session.suite == case.suite),
-        ("our group", session.group == group),
-        ("our peer", name == ours),
-        ("its resumed", is(said.resumed.map(|it| it == resumed))),
-        (
-            "its version",
-            is(said.version.map(|it| it == case.version())),
-        ),
-        ("its suite", is(said.suite.map(|it| it == case.suite))),
-        ("its group", is(said.group.map(|it| Some(it) == group))),
-        ("its peer", is(said.shown.as_ref().map(|it| *it == theirs))),
-    ];
-    match checks.iter().find(|(_, holds)| !holds) {
-        Some((what, _)) => Err(format!(
-            "{what} is not the cell's:\n{session:?}\n{account:?}"
-        )),
-        None => Ok(account),
-    }
-}
-
 impl Account {
-    fn facts(&self) -> [bool; 5] {
+    /// Which of the facts it says.
+    pub fn facts(&self) -> [bool; 5] {
         [
             self.version.is_some(),
             self.suite.is_some(),

@@ -16,6 +16,8 @@ use crate::support::NAME;
 use crate::support::pki::Files;
 use crate::support::program::{self, Program};
 
+pub const NO_ML_KEM: &str = "no ML-KEM";
+
 pub struct Nss {
     loopback: Loopback,
     /// A database per key, with what both sides show.
@@ -87,7 +89,11 @@ impl Peer for Nss {
     }
 
     fn limits(&self) -> &'static [Limit] {
-        &[]
+        &[Limit {
+            reason: NO_ML_KEM,
+            applies: |case, _| case.has_ml_kem(),
+            fails_with: Some(&["Bad group specified."]),
+        }]
     }
 
     fn connect(
@@ -107,7 +113,7 @@ impl Peer for Nss {
             .arg(&message);
         // Every suite: tstclnt 3.87 frees what `-c` names with the first connection, and
         // again with the second.
-        settings(&mut command, case, &database, &offered(case.group));
+        settings(&mut command, case, &database, &case.offered());
         if case.mutual {
             command.args(["-n", "client"]);
         }
@@ -130,7 +136,7 @@ impl Peer for Nss {
         let database = self.database(case, own);
         let mut command = Command::new("selfserv");
         command.args(["-p", "1", "-v"]);
-        settings(&mut command, case, &database, group_name(case.group));
+        settings(&mut command, case, &database, &[case.group]);
         command.args(["-c", &format!(":{:04X}", case.suite.code())]);
         command.args(match case.key().is_rsa() {
             true => ["-n", "server"],
@@ -150,14 +156,15 @@ impl Peer for Nss {
     }
 }
 
-fn settings(command: &mut Command, case: &Case, database: &Files, groups: &str) {
+fn settings(command: &mut Command, case: &Case, database: &Files, groups: &[Group]) {
+    let groups: Vec<_> = groups.iter().copied().map(group_name).collect();
     let version = match case.version() {
         Version::Tls12 => "tls1.2:tls1.2",
         Version::Tls13 => "tls1.3:tls1.3",
     };
     command
         .args(["-d", &format!("sql:{}", database.path("").display())])
-        .args(["-V", version, "-I", groups])
+        .args(["-V", version, "-I", &groups.join(",")])
         // With an order of its own, NSS would sign with SHA-256 under any curve in TLS 1.2.
         .args(["-J", &schemes()])
         // Extended master secret; tickets.
@@ -180,16 +187,10 @@ fn group_name(group: Group) -> &'static str {
         Group::P256 => "P256",
         Group::P384 => "P384",
         Group::P521 => "P521",
-    }
-}
-
-/// What the client offers: every curve, so that the server asks for another share where it
-/// takes none but the second or third.
-fn offered(group: Group) -> String {
-    let curves = [Group::P256, Group::P384, Group::P521];
-    match curves.contains(&group) {
-        true => curves.map(group_name).join(","),
-        false => group_name(group).to_owned(),
+        Group::MlKem768 => "mlkem768",
+        Group::MlKem1024 => "mlkem1024",
+        Group::SecP256r1MlKem768 => "mlkem768secp256r1",
+        Group::SecP384r1MlKem1024 => "mlkem1024secp384r1",
     }
 }
 

@@ -11,6 +11,8 @@ use crate::support::NAME;
 use crate::support::pki::Files;
 use crate::support::program::{self, Program};
 
+pub const NO_ML_KEM: &str = "no ML-KEM (OpenSSL 3.5 brought it)";
+
 pub struct OpenSsl;
 
 impl Peer for OpenSsl {
@@ -21,7 +23,11 @@ impl Peer for OpenSsl {
     }
 
     fn limits(&self) -> &'static [Limit] {
-        &[]
+        &[Limit {
+            reason: NO_ML_KEM,
+            applies: |case, _| case.has_ml_kem(),
+            fails_with: Some(&["cannot be set"]),
+        }]
     }
 
     fn connect(
@@ -32,6 +38,12 @@ impl Peer for OpenSsl {
     ) -> Result<[Account; 2], String> {
         let saved = Files::new();
         let client = side(own, "client");
+        let groups: Vec<_> = case
+            .offered()
+            .into_iter()
+            .map(Group::openssl_name)
+            .collect();
+        let groups = groups.join(":");
         let once = |option| {
             let mut command = program::openssl();
             command
@@ -39,7 +51,7 @@ impl Peer for OpenSsl {
                 .args(["-servername", NAME, "-verify_hostname", NAME])
                 .args(["-verify_return_error", "-CAfile"])
                 .arg(own.path("ca.crt"))
-                .args(["-groups", &groups(case.group), option])
+                .args(["-groups", &groups, option])
                 .arg(saved.path("session"));
             settings(&mut command, case);
             if case.mutual {
@@ -114,16 +126,6 @@ fn settings(command: &mut Command, case: &Case) {
         Version::Tls12 => command.args(["-tls1_2", "-cipher", suite]),
         Version::Tls13 => command.args(["-tls1_3", "-ciphersuites", suite]),
     };
-}
-
-/// What the client offers: the curves, so that the server asks for another share where it
-/// takes none but the second or third.
-fn groups(group: Group) -> String {
-    let curves = [Group::P256, Group::P384, Group::P521];
-    match curves.contains(&group) {
-        true => curves.map(Group::openssl_name).join(":"),
-        false => group.openssl_name().to_owned(),
-    }
 }
 
 /// Prints what comes, and sends what is typed.

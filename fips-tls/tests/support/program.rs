@@ -88,24 +88,32 @@ impl Program {
     /// Waits for a line with `needle`, also among those seen before.
     #[track_caller]
     pub fn wait_for(&mut self, needle: &str) -> String {
-        let place = self.find(needle).unwrap_or_else(|error| panic!("{error}"));
+        let place = self
+            .find(&[needle])
+            .unwrap_or_else(|error| panic!("{error}"));
         self.seen[place].clone()
     }
 
     /// As [`wait_for`](Self::wait_for), with what came instead as an error.
     pub fn wait_until(&mut self, needle: &str) -> Result<(), String> {
-        self.find(needle).map(drop)
+        self.find(&[needle]).map(drop)
+    }
+
+    /// Waits for a line with any of `needles`, or the end, and returns all that has come.
+    pub fn wait_for_any(&mut self, needles: &[&str]) -> String {
+        let _ = self.find(needles);
+        self.seen.join("\n")
     }
 
     /// Waits for a line with `needle` and takes all lines up to it, so that the next look
     /// begins behind it. An error holds what came instead.
     pub fn take_until(&mut self, needle: &str) -> Result<Vec<String>, String> {
-        let place = self.find(needle)?;
+        let place = self.find(&[needle])?;
         Ok(self.seen.drain(..=place).collect())
     }
 
-    /// The place among the lines seen of the first with `needle`.
-    fn find(&mut self, needle: &str) -> Result<usize, String> {
+    /// The place among the lines seen of the first with one of `needles`.
+    fn find(&mut self, needles: &[&str]) -> Result<usize, String> {
         let deadline = Instant::now() + PATIENCE;
         let mut place = 0;
         loop {
@@ -114,21 +122,18 @@ impl Program {
                 match self.lines.recv_timeout(left) {
                     Ok(line) => self.seen.push(line),
                     Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                        return Err(format!("no {needle:?} in:\n{}", self.seen.join("\n")));
+                        return Err(format!("none of {needles:?} in:\n{}", self.seen.join("\n")));
                     }
                 }
             }
-            if self.seen[place].contains(needle) {
+            if needles
+                .iter()
+                .any(|needle| self.seen[place].contains(needle))
+            {
                 return Ok(place);
             }
             place += 1;
         }
-    }
-
-    /// What has come and was not taken, without waiting.
-    pub fn so_far(&mut self) -> String {
-        self.seen.extend(self.lines.try_iter());
-        self.seen.join("\n")
     }
 
     /// Writes to the program's standard input. One that has ended does not hear it: what is
