@@ -22,6 +22,7 @@
 #![allow(unreachable_pub, reason = "each module says what the others may use")]
 
 mod curl;
+mod fragments;
 mod gnutls;
 mod go;
 mod loopback;
@@ -29,6 +30,7 @@ mod matrix;
 mod nss;
 mod openssl;
 mod ours;
+mod relay;
 mod run;
 #[path = "../support/mod.rs"]
 mod support;

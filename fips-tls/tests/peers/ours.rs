@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use fips_tls::{ClientConfig, Explanation, ServerConfig, Session};
+use fips_tls::{Explanation, Session};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, ServerConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, StreamOwned};
 
 use crate::matrix::Service;
 use crate::support::NAME;
@@ -28,11 +28,11 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    pub fn start(config: &ServerConfig) -> Self {
+    pub fn start(config: Arc<ServerConfig>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, config) = (Arc::clone(&stop), config.rustls());
+        let stopped = Arc::clone(&stop);
         let served = thread::spawn(move || {
             let mut served = Vec::new();
             loop {
@@ -109,11 +109,11 @@ fn serve(mut stream: StreamOwned<ServerConnection, TcpStream>) -> Result<Option<
 }
 
 /// Our client: says [`MESSAGE`] and hears it.
-pub fn connect(config: &ClientConfig, peer: &mut dyn Service) -> Result<Session, String> {
+pub fn connect(config: Arc<ClientConfig>, peer: &mut dyn Service) -> Result<Session, String> {
     let socket = TcpStream::connect(peer.address()).map_err(|error| error.to_string())?;
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let name = ServerName::try_from(NAME).unwrap();
-    let connection = ClientConnection::new(config.rustls(), name).unwrap();
+    let connection = ClientConnection::new(config, name).unwrap();
     let mut stream = StreamOwned::new(connection, socket);
     let written = stream
         .write_all(REQUEST.as_bytes())

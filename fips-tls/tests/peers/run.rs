@@ -13,11 +13,12 @@ use crate::support::{boundary, client, server};
 
 /// Certificates and keys of both sides, in files and for rustls.
 pub struct Material {
-    keys: HashMap<KeyAlgorithm, (Files, [Identity; 2])>,
+    /// Per key; the server's identity, then the client's.
+    pub keys: HashMap<KeyAlgorithm, (Files, [Identity; 2])>,
 }
 
 impl Material {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let ca = Ca::test();
         let keys = KeyAlgorithm::ALL.map(|key| {
             let files = Files::new();
@@ -212,7 +213,7 @@ fn as_client(
     let profile = policy().narrow_suites(&[case.suite]).unwrap();
     let profile = profile.narrow_groups(&[case.group]).unwrap();
     let trust = case.mutual.then(|| Ca::test().trust());
-    let acceptor = Acceptor::start(&server(profile, identity.clone(), trust));
+    let acceptor = Acceptor::start(server(profile, identity.clone(), trust).rustls());
     let accounts = peer.connect(case, files, acceptor.address());
     let served = acceptor.finish();
     let accounts = accounts.map_err(|error| format!("{error}\nours: {served:?}"))?;
@@ -239,7 +240,7 @@ fn as_server(
     let config = client(profile, Ca::test().trust(), shown);
     let mut service = peer.serve(case, files)?;
     let mut once = || {
-        let session = ours::connect(&config, service.as_mut()).map_err(|error| {
+        let session = ours::connect(config.rustls(), service.as_mut()).map_err(|error| {
             match words.iter().any(|word| error.contains(word)) {
                 true => error,
                 // Its own words may come after ours.
