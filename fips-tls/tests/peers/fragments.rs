@@ -90,7 +90,7 @@ fn run(peer: &dyn Peer) -> usize {
                     let address = relay::to(service.address());
                     let mut service = Relayed { service, address };
                     for resumed in [false, true] {
-                        let session = ours::connect(Arc::clone(&config), &mut service)
+                        let (session, _) = ours::connect(Arc::clone(&config), &mut service)
                             .unwrap_or_else(|error| panic!("{case}: {error}"));
                         assert_eq!(session.resumed, resumed, "{case}");
                         service.account().unwrap();

@@ -21,16 +21,21 @@
 
 #![allow(unreachable_pub, reason = "each module says what the others may use")]
 
+mod conversation;
 mod curl;
+mod ends;
 mod fragments;
 mod gnutls;
 mod go;
+mod key_updates;
 mod loopback;
 mod matrix;
 mod nss;
 mod openssl;
 mod ours;
+mod records;
 mod relay;
+mod retries;
 mod run;
 #[path = "../support/mod.rs"]
 mod support;

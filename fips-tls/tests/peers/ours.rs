@@ -8,7 +8,10 @@ use std::thread::{self, JoinHandle};
 
 use fips_tls::{Explanation, Session};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, StreamOwned};
+use rustls::{
+    ClientConfig, ClientConnection, CommonState, HandshakeKind, ServerConfig, ServerConnection,
+    StreamOwned,
+};
 
 use crate::matrix::Service;
 use crate::support::NAME;
@@ -20,11 +23,14 @@ pub const MESSAGE: &str = "from the client";
 /// A request any of the peers' servers sends back the last line of: some speak HTTP alone.
 const REQUEST: &str = "POST / HTTP/1.0\r\n\r\nfrom the client\r\n";
 
+/// What a handshake agreed on, and how.
+pub type Served = (Session, HandshakeKind);
+
 /// Our server, for as many connections as come.
 pub struct Acceptor {
     address: SocketAddr,
     stop: Arc<AtomicBool>,
-    served: JoinHandle<Vec<Result<Option<Session>, String>>>,
+    served: JoinHandle<Vec<Result<Option<Served>, String>>>,
 }
 
 impl Acceptor {
@@ -60,7 +66,7 @@ impl Acceptor {
     /// # Errors
     ///
     /// Why any of them failed.
-    pub fn finish(self) -> Result<Vec<Session>, String> {
+    pub fn finish(self) -> Result<Vec<Served>, String> {
         self.stop.store(true, Ordering::SeqCst);
         TcpStream::connect(self.address).unwrap();
         let served = self.served.join().unwrap();
@@ -70,7 +76,7 @@ impl Acceptor {
 }
 
 /// Answers one message. A client may also leave without a word.
-fn serve(mut stream: StreamOwned<ServerConnection, TcpStream>) -> Result<Option<Session>, String> {
+fn serve(mut stream: StreamOwned<ServerConnection, TcpStream>) -> Result<Option<Served>, String> {
     stream.sock.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut received = Vec::new();
     let mut serve = || -> io::Result<bool> {
@@ -95,7 +101,7 @@ fn serve(mut stream: StreamOwned<ServerConnection, TcpStream>) -> Result<Option<
         Ok(true)
     };
     match serve() {
-        Ok(true) => Ok(Some(Session::of(&stream.conn).map_err(|e| e.to_string())?)),
+        Ok(true) => session(&stream.conn).map(Some),
         Ok(false) if received.is_empty() => Ok(None),
         Ok(false) => Err(format!(
             "the end came after {:?}",
@@ -109,7 +115,7 @@ fn serve(mut stream: StreamOwned<ServerConnection, TcpStream>) -> Result<Option<
 }
 
 /// Our client: says [`MESSAGE`] and hears it.
-pub fn connect(config: Arc<ClientConfig>, peer: &mut dyn Service) -> Result<Session, String> {
+pub fn connect(config: Arc<ClientConfig>, peer: &mut dyn Service) -> Result<Served, String> {
     let socket = TcpStream::connect(peer.address()).map_err(|error| error.to_string())?;
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let name = ServerName::try_from(NAME).unwrap();
@@ -137,7 +143,13 @@ pub fn connect(config: Arc<ClientConfig>, peer: &mut dyn Service) -> Result<Sess
     }
     stream.conn.send_close_notify();
     let _ = stream.flush();
-    Session::of(&stream.conn).map_err(|error| error.to_string())
+    session(&stream.conn)
+}
+
+fn session(state: &CommonState) -> Result<Served, String> {
+    let session = Session::of(state).map_err(|error| error.to_string())?;
+    let kind = state.handshake_kind().ok_or("the handshake has no kind")?;
+    Ok((session, kind))
 }
 
 fn words(error: &io::Error) -> String {

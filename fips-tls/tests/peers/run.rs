@@ -218,6 +218,7 @@ fn as_client(
     let served = acceptor.finish();
     let accounts = accounts.map_err(|error| format!("{error}\nours: {served:?}"))?;
     let sessions = served.map_err(|error| format!("{error}\n{accounts:?}"))?;
+    let sessions: Vec<Session> = sessions.into_iter().map(|(session, _)| session).collect();
     let sessions: [Session; 2] = sessions
         .try_into()
         .map_err(|sessions| format!("not two connections with data: {sessions:?}"))?;
@@ -240,7 +241,7 @@ fn as_server(
     let config = client(profile, Ca::test().trust(), shown);
     let mut service = peer.serve(case, files)?;
     let mut once = || {
-        let session = ours::connect(config.rustls(), service.as_mut()).map_err(|error| {
+        let (session, _) = ours::connect(config.rustls(), service.as_mut()).map_err(|error| {
             match words.iter().any(|word| error.contains(word)) {
                 true => error,
                 // Its own words may come after ours.

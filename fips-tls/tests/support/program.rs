@@ -29,6 +29,16 @@ pub fn run(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Runs a command whose input and output are set, and kills it when it takes too long.
+#[track_caller]
+pub fn run_to_end(mut command: Command) -> ExitStatus {
+    let child = command
+        .spawn()
+        .unwrap_or_else(|error| missing(&command, &error));
+    let mut running = Running(child);
+    running.ended()
+}
+
 fn missing(command: &Command, error: &io::Error) -> ! {
     let program = command.get_program().to_string_lossy();
     assert!(
@@ -45,9 +55,33 @@ fn missing(command: &Command, error: &io::Error) -> ! {
     panic!("this test needs the program {program}: apt-get install {package}")
 }
 
+/// A process, killed when dropped.
+struct Running(Child);
+
+impl Running {
+    #[track_caller]
+    fn ended(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "still running");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A running program, killed when dropped, with its output line by line.
 pub struct Program {
-    child: Child,
+    child: Running,
     lines: Receiver<String>,
     seen: Vec<String>,
 }
@@ -79,7 +113,7 @@ impl Program {
             }
         });
         Self {
-            child,
+            child: Running(child),
             lines,
             seen: Vec::new(),
         }
@@ -140,15 +174,16 @@ impl Program {
     /// then missing from its output says so.
     pub fn say(&mut self, text: &str) {
         use std::io::Write;
-        let stdin = self.child.stdin.as_mut().unwrap();
+        let stdin = self.child.0.stdin.as_mut().unwrap();
         let _ = stdin
             .write_all(text.as_bytes())
             .and_then(|()| stdin.flush());
     }
 
-    /// Closes the program's standard input.
-    pub fn hang_up(&mut self) {
-        self.child.stdin = None;
+    /// Ends the program at once; the system closes its connections.
+    pub fn kill(&mut self) {
+        self.child.0.kill().unwrap();
+        self.child.0.wait().unwrap();
     }
 
     /// Waits for the program's end, and returns how it ended with all it printed and was not
@@ -169,21 +204,7 @@ impl Program {
     /// Waits for the program's end.
     #[track_caller]
     pub fn ended(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "still running");
-            thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.child.ended()
     }
 }
 
