@@ -9,12 +9,12 @@ use crate::curl::Curl;
 use crate::gnutls::GnuTls;
 use crate::go::Go;
 use crate::loopback::Loopback;
-use crate::matrix::{Account, Case, Peer, Role, Service, policy};
+use crate::matrix::{Account, Case, Peer, Role, Service, widest};
 use crate::nss::Nss;
 use crate::openssl::OpenSsl;
 use crate::ours::{self, Acceptor};
 use crate::relay;
-use crate::run::Material;
+use crate::run::{Material, Policy};
 use crate::support::pki::Ca;
 use crate::support::program::Program;
 use crate::support::{client, server};
@@ -58,7 +58,7 @@ fn case(role: Role, suite: Suite) -> Case {
 
 /// Both handshakes of each version and role that the peer has; how many cases were done.
 fn run(peer: &dyn Peer) -> usize {
-    let material = Material::new();
+    let material = Material::of(&Policy::widest());
     let mut done = 0;
     for suite in [Suite::Aes128GcmSha256, Suite::EcdheEcdsaAes128GcmSha256] {
         for case in [case(Role::Client, suite), case(Role::Server, suite)] {
@@ -67,7 +67,7 @@ fn run(peer: &dyn Peer) -> usize {
                 continue;
             }
             let (files, [identity, shown]) = &material.keys[&case.key()];
-            let profile = policy().narrow_suites(&[suite]).unwrap();
+            let profile = widest().narrow_suites(&[suite]).unwrap();
             let trust = Ca::test().trust();
             match case.role {
                 Role::Client => {

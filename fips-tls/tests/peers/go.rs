@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use fips_tls::{Group, Suite, Version};
 
-use crate::matrix::{Account, Case, Limit, Peer, Service, after, policy, side};
+use crate::matrix::{Account, Case, Limit, Peer, Service, after, side, widest};
 use crate::ours::MESSAGE;
 use crate::support::NAME;
 use crate::support::pki::Files;
@@ -19,6 +20,31 @@ pub const NO_ML_KEM_768: &str = "no MLKEM768 alone";
 /// Where Cargo builds.
 const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/..");
 
+const CURRENT: &[Limit] = &[Limit {
+    reason: NO_ML_KEM_768,
+    applies: |case, _| case.group == Group::MlKem768,
+    // It leaves the group out: as a client it offers others, as a server it has none.
+    fails_with: Some(&[
+        "the peer offers no group of the profile",
+        "no key exchanges supported by both client and server",
+    ]),
+}];
+
+const DISTRIBUTION: &[Limit] = &[
+    Limit {
+        reason: NO_EMS,
+        applies: |case, _| case.version() == Version::Tls12,
+        // Ours, of the peer.
+        fails_with: Some(&["speaks TLS 1.2 without extended master secret"]),
+    },
+    Limit {
+        reason: NO_ML_KEM,
+        applies: |case, _| case.has_ml_kem(),
+        fails_with: Some(&["unsupported curve"]),
+    },
+];
+
+#[derive(Clone)]
 pub struct Go {
     name: String,
     /// `go/main.go`, built.
@@ -29,44 +55,24 @@ pub struct Go {
 impl Go {
     /// The `go` of the path, which also builds the module.
     pub fn of_the_distribution() -> Self {
-        Self::build(
-            "go".into(),
-            &[
-                Limit {
-                    reason: NO_EMS,
-                    applies: |case, _| case.version() == Version::Tls12,
-                    // Ours, of the peer.
-                    fails_with: Some(&["speaks TLS 1.2 without extended master secret"]),
-                },
-                Limit {
-                    reason: NO_ML_KEM,
-                    applies: |case, _| case.has_ml_kem(),
-                    fails_with: Some(&["unsupported curve"]),
-                },
-            ],
-        )
+        static GO: OnceLock<Go> = OnceLock::new();
+        GO.get_or_init(|| Self::build("go".into(), DISTRIBUTION))
+            .clone()
     }
 
     /// The one that `scripts/peers` installs.
     pub fn current() -> Self {
-        let go = Path::new(TARGET).join("peers/go/bin/go");
-        assert!(
-            go.exists(),
-            "this test needs a current Go at {}: run scripts/peers, which installs it",
-            go.display()
-        );
-        Self::build(
-            go,
-            &[Limit {
-                reason: NO_ML_KEM_768,
-                applies: |case, _| case.group == Group::MlKem768,
-                // It leaves the group out: as a client it offers others, as a server it has none.
-                fails_with: Some(&[
-                    "the peer offers no group of the profile",
-                    "no key exchanges supported by both client and server",
-                ]),
-            }],
-        )
+        static GO: OnceLock<Go> = OnceLock::new();
+        GO.get_or_init(|| {
+            let go = Path::new(TARGET).join("peers/go/bin/go");
+            assert!(
+                go.exists(),
+                "this test needs a current Go at {}: run scripts/peers, which installs it",
+                go.display()
+            );
+            Self::build(go, CURRENT)
+        })
+        .clone()
     }
 
     fn build(go: PathBuf, limits: &'static [Limit]) -> Self {
@@ -144,7 +150,7 @@ impl Peer for Go {
     ) -> Result<[Account; 2], String> {
         // Every group, so that the server asks for another share where it takes none but the
         // second or third; or the one, when nothing else would say which it was.
-        let profile = policy();
+        let profile = widest();
         let all: Vec<_> = profile.groups().iter().map(|row| row.value).collect();
         let groups = if self.tells_groups() {
             &all[..]
@@ -181,11 +187,7 @@ impl Peer for Go {
         let address = after(&lines, "listening on ")?;
         let address = address.parse().map_err(|_| address.to_owned())?;
         Ok(Box::new(Server {
-            go: Self {
-                name: self.name.clone(),
-                program: self.program.clone(),
-                limits: self.limits,
-            },
+            go: self.clone(),
             program,
             address,
         }))

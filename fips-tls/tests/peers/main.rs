@@ -8,7 +8,7 @@
 //! * with a client's certificate and without;
 //! * a full handshake, and one that resumes it:
 //!
-//! 2 × 26 × 2 × 2 = 208 cells. The keys are no further dimension: they follow from suite and
+//! 2 × 26 × 2 × 2 = 208 cells; and the same of `cnsa1`, 2 × 3 × 2 × 2 = 24. The keys are no further dimension: they follow from suite and
 //! group, so that each of the six comes in each version (`tests/openssl.rs` has their product).
 //!
 //! A cell is *done* when the handshake took place, a message went forth and back, and both
@@ -41,51 +41,61 @@ mod run;
 mod support;
 
 use loopback::Loopback;
-use run::{Totals, run};
+use run::{Policy, Totals, run};
 
 #[test]
 fn curl() {
-    run(
-        &curl::Curl,
-        &Totals::of(
-            48,
-            [
-                (curl::CLIENT, 104),
-                (curl::NO_ML_KEM, 32),
-                (curl::NO_TICKETS, 24),
-            ],
-        ),
-    );
+    let cannot = [
+        (curl::CLIENT, 104),
+        (curl::NO_ML_KEM, 32),
+        (curl::NO_TICKETS, 24),
+    ];
+    run(&curl::Curl, &Policy::widest(), &Totals::of(48, cannot));
+    let cannot = [(curl::CLIENT, 12), (curl::NO_TICKETS, 4)];
+    run(&curl::Curl, &Policy::cnsa1(), &Totals::of(8, cannot));
 }
 
 #[test]
 fn gnutls() {
     let peer = gnutls::GnuTls(Loopback::new());
-    run(&peer, &Totals::of(144, [(gnutls::NO_ML_KEM, 64)]));
+    let cannot = [(gnutls::NO_ML_KEM, 64)];
+    run(&peer, &Policy::widest(), &Totals::of(144, cannot));
+    run(&peer, &Policy::cnsa1(), &Totals::of(24, []));
 }
 
 #[test]
 fn go_current() {
+    let peer = go::Go::current();
     let cannot = [(go::NO_ML_KEM_768, 16)];
-    run(&go::Go::current(), &Totals::of(192, cannot));
+    run(&peer, &Policy::widest(), &Totals::of(192, cannot));
+    run(&peer, &Policy::cnsa1(), &Totals::of(24, []));
 }
 
 #[test]
 fn go_of_the_distribution() {
-    let cannot = [(go::NO_ML_KEM, 64), (go::NO_EMS, 96)];
-    run(&go::Go::of_the_distribution(), &Totals::of(48, cannot));
+    let peer = go::Go::of_the_distribution();
+    let cannot = [(go::NO_EMS, 96), (go::NO_ML_KEM, 64)];
+    run(&peer, &Policy::widest(), &Totals::of(48, cannot));
+    let cannot = [(go::NO_EMS, 16)];
+    run(&peer, &Policy::cnsa1(), &Totals::of(8, cannot));
 }
 
 #[test]
 fn nss() {
+    let cannot = [(nss::NO_ML_KEM, 64)];
     let peer = nss::Nss::new(Loopback::new());
-    run(&peer, &Totals::of(144, [(nss::NO_ML_KEM, 64)]));
+    run(&peer, &Policy::widest(), &Totals::of(144, cannot));
+    let peer = nss::Nss::new(Loopback::new());
+    run(&peer, &Policy::cnsa1(), &Totals::of(24, []));
 }
 
 #[test]
 fn openssl() {
+    let cannot = [(openssl::NO_ML_KEM, 64)];
     run(
         &openssl::OpenSsl,
-        &Totals::of(144, [(openssl::NO_ML_KEM, 64)]),
+        &Policy::widest(),
+        &Totals::of(144, cannot),
     );
+    run(&openssl::OpenSsl, &Policy::cnsa1(), &Totals::of(24, []));
 }

@@ -30,9 +30,8 @@ pub struct Case {
 }
 
 impl Case {
-    /// Every case of the policy with the peer in `role`.
-    pub fn all(role: Role) -> impl Iterator<Item = Self> {
-        let profile = policy();
+    /// Every case of a profile with the peer in `role`.
+    pub fn all(profile: &Profile, role: Role) -> impl Iterator<Item = Self> + use<> {
         let groups: Vec<_> = profile.groups().iter().map(|row| row.value).collect();
         let suites: Vec<_> = profile.suites().iter().map(|row| row.value).collect();
         suites.into_iter().flat_map(move |suite| {
@@ -109,8 +108,8 @@ impl fmt::Display for Case {
     }
 }
 
-/// The widest policy.
-pub fn policy() -> Profile {
+/// All that can be offered.
+pub fn widest() -> Profile {
     Profile::sp800_52r2()
         .with_hybrids()
         .and_then(Profile::with_ml_kem)

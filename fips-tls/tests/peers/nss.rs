@@ -9,7 +9,7 @@ use fips_core::signing::KeyAlgorithm;
 use fips_tls::{Group, Suite, Version};
 
 use crate::loopback::Loopback;
-use crate::matrix::{Account, Case, Limit, Peer, Service, after, find, policy, side};
+use crate::matrix::{Account, Case, Limit, Peer, Service, after, find, side, widest};
 use crate::openssl::common_name;
 use crate::ours::MESSAGE;
 use crate::support::NAME;
@@ -173,7 +173,7 @@ fn settings(command: &mut Command, case: &Case, database: &Files, groups: &[Grou
 
 /// The profile's schemes in its order.
 fn schemes() -> String {
-    let profile = policy();
+    let profile = widest();
     let names: Vec<_> = profile
         .schemes()
         .iter()

@@ -18,7 +18,7 @@ use crate::go::Go;
 use crate::loopback::Loopback;
 use crate::matrix::{Case, Peer, Role};
 use crate::ours::MESSAGE;
-use crate::run::Material;
+use crate::run::{Material, Policy};
 use crate::support::pki::{Ca, Files, Leaf};
 use crate::support::program::{self, PATIENCE, Program};
 use crate::support::refusal::P256;
@@ -188,7 +188,7 @@ fn our_client_receives_what_openssl_sends_in_records_of_any_length() {
 #[test]
 fn go_echoes_ten_mebibytes_in_full_records() {
     let go = Go::current();
-    let material = Material::new();
+    let material = Material::of(&Policy::widest());
     for suite in SUITES {
         let case = Case {
             role: Role::Server,

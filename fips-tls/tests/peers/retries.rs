@@ -6,16 +6,16 @@ use rustls::HandshakeKind;
 
 use crate::conversation::{with_s_client, with_s_server};
 use crate::go::Go;
-use crate::matrix::{Case, Peer, Role, policy};
+use crate::matrix::{Case, Peer, Role, widest};
 use crate::ours::{self, Acceptor};
-use crate::run::Material;
+use crate::run::{Material, Policy};
 use crate::support::pki::Ca;
 use crate::support::{CURVES, client, server};
 
 const SUITE: Suite = Suite::Aes128GcmSha256;
 
 fn only(groups: &[Group]) -> Profile {
-    policy().narrow_groups(groups).unwrap()
+    widest().narrow_groups(groups).unwrap()
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn openssl_asks_our_client_for_each_curve() {
 #[test]
 fn go_and_ours_ask_each_other_for_groups_with_ml_kem() {
     let go = Go::current();
-    let material = Material::new();
+    let material = Material::of(&Policy::widest());
     for group in [
         Group::MlKem1024,
         Group::SecP256r1MlKem768,

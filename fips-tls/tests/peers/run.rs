@@ -1,15 +1,40 @@
 //! Runs the matrix of a peer, prints it and judges it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use fips_core::signing::KeyAlgorithm;
-use fips_tls::{Identity, Session, Version};
+use fips_tls::{Identity, Profile, Session, Version};
 
-use crate::matrix::{Account, Case, Limit, Peer, Role, policy};
+use crate::matrix::{Account, Case, Limit, Peer, Role, widest};
 use crate::ours::{self, Acceptor};
 use crate::support::pki::{Ca, Files, Leaf};
 use crate::support::{boundary, client, server};
+
+/// What both our sides are held to, and a CA that fits it.
+pub struct Policy {
+    pub profile: Profile,
+    pub ca: &'static Ca,
+}
+
+impl Policy {
+    pub fn cnsa1() -> Self {
+        static CA: LazyLock<Ca> =
+            LazyLock::new(|| Ca::new("test CA of P-384", KeyAlgorithm::EcdsaP384));
+        Self {
+            profile: Profile::cnsa1(),
+            ca: &CA,
+        }
+    }
+
+    pub fn widest() -> Self {
+        Self {
+            profile: widest(),
+            ca: Ca::test(),
+        }
+    }
+}
 
 /// Certificates and keys of both sides, in files and for rustls.
 pub struct Material {
@@ -18,9 +43,11 @@ pub struct Material {
 }
 
 impl Material {
-    pub fn new() -> Self {
-        let ca = Ca::test();
-        let keys = KeyAlgorithm::ALL.map(|key| {
+    pub fn of(policy: &Policy) -> Self {
+        let ca = policy.ca;
+        let cases = Case::all(&policy.profile, Role::Server);
+        let keys: HashSet<_> = cases.map(|case| case.key()).collect();
+        let keys = keys.into_iter().map(|key| {
             let files = Files::new();
             files.write("ca.crt", &ca.pem);
             let identities =
@@ -33,7 +60,9 @@ impl Material {
                 });
             (key, (files, identities))
         });
-        Self { keys: keys.into() }
+        Self {
+            keys: keys.collect(),
+        }
     }
 }
 
@@ -56,15 +85,16 @@ impl Totals {
 /// Tries every case, prints the table, and fails when a cell is neither done nor a limit that
 /// showed itself.
 #[track_caller]
-pub fn run(peer: &dyn Peer, expected: &Totals) {
-    let material = Material::new();
+pub fn run(peer: &dyn Peer, policy: &Policy, expected: &Totals) {
+    let material = Material::of(policy);
     let limits = peer.limits();
     let mut totals = Totals::default();
     let mut facts = [0, 0];
     let mut failures = Vec::new();
-    let mut table = format!("\n{:<92} full resumed  mutual: full resumed\n", peer.name());
+    let title = format!("{}, {}", peer.name(), policy.profile.name());
+    let mut table = format!("\n{title:<92} full resumed  mutual: full resumed\n");
     for role in [Role::Client, Role::Server] {
-        let cases: Vec<_> = Case::all(role).collect();
+        let cases: Vec<_> = Case::all(&policy.profile, role).collect();
         // Without and with a client's certificate.
         for pair in cases.chunks(2) {
             let case = &pair[0];
@@ -90,7 +120,7 @@ pub fn run(peer: &dyn Peer, expected: &Totals) {
                     _ => {
                         let limit = limited.iter().flatten().next();
                         let words = limit.and_then(|limit| limits[*limit].fails_with);
-                        attempt(peer, case, &material, words.unwrap_or_default())
+                        attempt(peer, case, policy, &material, words.unwrap_or_default())
                     }
                 };
                 for (cell, name) in ["full", "resumed"].into_iter().enumerate() {
@@ -121,16 +151,18 @@ pub fn run(peer: &dyn Peer, expected: &Totals) {
         }
     }
     for (place, limit) in limits.iter().enumerate() {
+        let Some(cells) = totals.cannot.get(limit.reason) else {
+            continue;
+        };
         let shown = match limit.fails_with {
             Some(words) => format!("each was tried and failed with {words:?}"),
             None => "nothing can be tried".to_owned(),
         };
         let _ = writeln!(
             table,
-            "  [{}] cannot: {} ({} cells; {shown})",
+            "  [{}] cannot: {} ({cells} cells; {shown})",
             place + 1,
             limit.reason,
-            totals.cannot.get(limit.reason).unwrap_or(&0),
         );
     }
     let [said, all] = facts;
@@ -184,13 +216,14 @@ fn judge(
 fn attempt(
     peer: &dyn Peer,
     case: &Case,
+    policy: &Policy,
     material: &Material,
     words: &[&str],
 ) -> [Result<Account, String>; 2] {
     let (files, identities) = &material.keys[&case.key()];
     let pairs = match case.role {
-        Role::Client => as_client(peer, case, files, &identities[0]),
-        Role::Server => as_server(peer, case, files, &identities[1], words),
+        Role::Client => as_client(peer, case, policy, files, &identities[0]),
+        Role::Server => as_server(peer, case, policy, files, &identities[1], words),
     };
     match pairs {
         Err(error) => [Err(error.clone()), Err(error)],
@@ -207,12 +240,14 @@ type Pairs = [(Session, Account); 2];
 fn as_client(
     peer: &dyn Peer,
     case: &Case,
+    policy: &Policy,
     files: &Files,
     identity: &Identity,
 ) -> Result<Pairs, String> {
-    let profile = policy().narrow_suites(&[case.suite]).unwrap();
+    let profile = policy.profile.clone();
+    let profile = profile.narrow_suites(&[case.suite]).unwrap();
     let profile = profile.narrow_groups(&[case.group]).unwrap();
-    let trust = case.mutual.then(|| Ca::test().trust());
+    let trust = case.mutual.then(|| policy.ca.trust());
     let acceptor = Acceptor::start(server(profile, identity.clone(), trust).rustls());
     let accounts = peer.connect(case, files, acceptor.address());
     let served = acceptor.finish();
@@ -232,13 +267,15 @@ fn as_client(
 fn as_server(
     peer: &dyn Peer,
     case: &Case,
+    policy: &Policy,
     files: &Files,
     identity: &Identity,
     words: &[&str],
 ) -> Result<Pairs, String> {
-    let profile = policy().narrow_suites(&[case.suite]).unwrap();
+    let profile = policy.profile.clone();
+    let profile = profile.narrow_suites(&[case.suite]).unwrap();
     let shown = case.mutual.then(|| identity.clone());
-    let config = client(profile, Ca::test().trust(), shown);
+    let config = client(profile, policy.ca.trust(), shown);
     let mut service = peer.serve(case, files)?;
     let mut once = || {
         let (session, _) = ours::connect(config.rustls(), service.as_mut()).map_err(|error| {
