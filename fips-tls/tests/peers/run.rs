@@ -168,7 +168,7 @@ pub fn run(peer: &dyn Peer, policy: &Policy, expected: &Totals) {
     let [said, all] = facts;
     let _ = writeln!(
         table,
-        "  {} done, {} cannot; of {all} facts about those done the peer says {said}, and its \
+        "  {} done, {} cannot; of {all} facts about those done the peer says {said}, and the \
          settings leave no choice of the others",
         totals.done,
         totals.cannot.values().sum::<usize>(),
