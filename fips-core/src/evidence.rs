@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::boundary::{Opening, Requirements, Status};
 use crate::check::{Check, Outcome};
-use crate::indicator::{self, Count, EXCEPTIONS, Exception, Service};
+use crate::indicator::{self, EXCEPTIONS, Exception, LedgerRow};
 use crate::{
     BuildFacts, CRATE_DEVIATIONS, KnownVersion, MODULE_TABLE_DATE, Statement, known_versions,
 };
@@ -86,16 +86,6 @@ pub struct Evidence {
     pub exceptions: &'static [Exception],
     /// The service indicator's ledger so far.
     pub ledger: Vec<LedgerRow>,
-}
-
-/// One service in the ledger.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct LedgerRow {
-    /// The service.
-    pub service: Service,
-    /// How often, with which answer.
-    #[serde(flatten)]
-    pub count: Count,
 }
 
 impl Evidence {
