@@ -290,5 +290,34 @@ fn a_scope_ends_with_its_call_also_when_it_panics() {
     assert_eq!(approved(&outer), 4);
 }
 
+/// Polled by hand: no executor's help is needed.
+#[test]
+fn only_what_happens_inside_a_poll_counts() {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    let one = || observe(Service::Random, || rand::fill(&mut [0; 8])).unwrap();
+    let mut polls = 0;
+    let future = std::future::poll_fn(|_| {
+        one();
+        polls += 1;
+        match polls {
+            3 => Poll::Ready(polls),
+            _ => Poll::Pending,
+        }
+    });
+    let (outer, inner) = (Ledger::new(), Ledger::new());
+    let mut future = pin!(outer.recorded(inner.recorded(future)));
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..2 {
+        assert!(future.as_mut().poll(&mut context).is_pending());
+        one();
+    }
+    assert_eq!(future.as_mut().poll(&mut context), Poll::Ready(3));
+    for ledger in [outer, inner] {
+        assert_eq!(ledger.summary().total().approved, 3);
+    }
+}
+
 #[cfg(feature = "evaluation")]
 mod wrappers;
