@@ -20,15 +20,16 @@ pub(crate) fn version_string() -> String {
 }
 
 /// Recomputes the HMAC over the module in memory and compares it with the recorded one.
-/// The module aborts the process when they differ.
+/// At load the module aborts the process when they differ; here it answers.
 pub(crate) fn integrity_test() -> bool {
-    // SAFETY: takes nothing; reads the module's own text.
+    // SAFETY: takes nothing; reads the module's own text, on this thread's stack.
     unsafe { sys::BORINGSSL_integrity_test() == 1 }
 }
 
-/// Runs every known-answer test. The module aborts the process when one fails.
+/// Runs every known-answer test, those also that the module itself runs only before a first
+/// use, and answers whether all passed.
 pub(crate) fn self_test() -> bool {
-    // SAFETY: takes nothing; works on memory of its own.
+    // SAFETY: takes nothing; works on keys and buffers of its own.
     unsafe { sys::BORINGSSL_self_test() == 1 }
 }
 

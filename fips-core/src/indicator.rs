@@ -17,7 +17,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::ffi;
+use crate::{ffi, self_test};
 
 use ledger::Answer;
 pub use ledger::{Count, ExceptedCall, LedgerRow, Summary};
@@ -161,6 +161,7 @@ pub(crate) fn observe<T, E>(
     service: Service,
     call: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, Error> {
+    self_test::require_passed()?;
     let before = ffi::indicator_before();
     let result = call();
     let approved = ffi::indicator_after() != before;
@@ -186,6 +187,7 @@ pub(crate) fn observe_excepted<T, E>(
     exception: usize,
     call: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, Error> {
+    self_test::require_passed()?;
     let service = EXCEPTIONS[exception].service;
     match call() {
         Ok(value) => {

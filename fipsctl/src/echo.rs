@@ -37,12 +37,15 @@ struct Material {
     trust: Trust,
 }
 
-fn material(args: &TlsArgs) -> Result<Material, Failure> {
+fn material(args: &TlsArgs, self_test_every: Option<Duration>) -> Result<Material, Failure> {
     let profile: Profile = args
         .profile
         .parse()
         .map_err(|error: UnknownProfile| Failure::Usage(error.to_string()))?;
-    let boundary = boundary::enter()?;
+    let boundary = match self_test_every {
+        Some(interval) => boundary::enter_testing_every(interval)?,
+        None => boundary::enter()?,
+    };
     Ok(Material {
         profile,
         identity: Identity::from_files(&boundary, &args.cert, &args.key)?,
@@ -62,7 +65,7 @@ fn runtime() -> Result<Runtime, Failure> {
 }
 
 pub(crate) fn serve(args: ServeArgs) -> Result<u8, Failure> {
-    let material = material(&args.tls)?;
+    let material = material(&args.tls, args.self_test_every)?;
     let config = ServerConfig::builder(&material.boundary, material.profile)
         .with_identity(material.identity)
         .with_client_trust(material.trust)
@@ -82,9 +85,20 @@ pub(crate) fn serve(args: ServeArgs) -> Result<u8, Failure> {
         let acceptor = TlsAcceptor::from(config.rustls());
         tokio::select! {
             outcome = accept_all(listener, acceptor, args.connections) => outcome,
+            closed = closing(material.boundary) => Err(closed),
             _ = tokio::signal::ctrl_c() => Ok(exit::DONE),
         }
     })
+}
+
+/// Ends when the gate closes: a test of the module has failed, and nothing can be served.
+async fn closing(boundary: Boundary) -> Failure {
+    loop {
+        if let Err(error) = boundary.still_open() {
+            return error.into();
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 /// Serves until `limit` connections have ended; a client's fault ends its connection alone.
@@ -180,7 +194,7 @@ pub(crate) fn connect(args: ConnectArgs) -> Result<u8, Failure> {
     if args.message.contains('\n') {
         return Err(Failure::Usage("--message takes one line".to_owned()));
     }
-    let material = material(&args.tls)?;
+    let material = material(&args.tls, None)?;
     let config = ClientConfig::builder(&material.boundary, material.profile)
         .with_trust(material.trust)
         .with_identity(material.identity)

@@ -17,6 +17,7 @@ use std::sync::{Arc, OnceLock};
 use fips_core::Boundary;
 use rustls::crypto::CryptoProvider;
 
+use crate::error::Error;
 use crate::policy::Profile;
 
 pub(crate) use signing::TlsSigningKey;
@@ -27,6 +28,16 @@ static BOUNDARY: OnceLock<Boundary> = OnceLock::new();
 
 pub(crate) fn boundary() -> Option<&'static Boundary> {
     BOUNDARY.get()
+}
+
+/// Whether the gate is open still, for what is built on a provider.
+pub(crate) fn still_open() -> Result<(), Error> {
+    boundary()
+        .map_or(Ok(()), Boundary::still_open)
+        .map_err(|source| Error::Module {
+            what: "TLS configuration",
+            source,
+        })
 }
 
 /// The rustls provider for `profile`.
