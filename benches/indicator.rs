@@ -56,9 +56,9 @@ fn pair() -> bool {
 }
 
 /// The calls of one handshake, from its ledger, times the cost of a pair of readings.
-fn share() {
+fn share(client: Client) {
     let boundary = support::enter();
-    let connection = Pair::new(&boundary, Version::Tls13, KeyType::P256, Client::Mutual);
+    let connection = Pair::new(&boundary, Version::Tls13, KeyType::P256, client);
     connection.warm(false);
     let ledger = Ledger::new();
     ledger.record(|| connection.handshake(false));
@@ -73,8 +73,9 @@ fn share() {
         }
     });
     println!(
-        "full TLS 1.3 handshake, mutual, P-256, both sides: {calls} calls, {readings:?} of \
+        "full TLS 1.3 handshake, {}, P-256, both sides: {calls} calls, {readings:?} of \
          {handshake:?} in readings: {:.2} %",
+        client.name(),
         readings.as_secs_f64() / handshake.as_secs_f64() * 100.0
     );
 }
@@ -95,6 +96,7 @@ criterion_group!(benches, readings, handshakes);
 
 fn main() {
     benches();
-    share();
+    share(Client::Anonymous);
+    share(Client::Mutual);
     Criterion::default().configure_from_args().final_summary();
 }
