@@ -12,7 +12,7 @@ use crate::check::{self, ClientParts, ConfigFault};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::policy::Profile;
-use crate::provider::provider;
+use crate::provider::{provider, still_open};
 use crate::resumption::BoundedSessions;
 use crate::server::{config_error, no_faults};
 use crate::trust::Trust;
@@ -124,6 +124,7 @@ impl ClientBuilder<ClientReady> {
     ///
     /// [`Error::Config`] with every reason found.
     pub fn build(self) -> Result<ClientConfig, Error> {
+        still_open()?;
         let Self {
             provider,
             profile,

@@ -36,6 +36,10 @@
 //!   most; every certificate of a presented chain judged.
 //! * [`Session`] and [`PeerIdentity`]: what a finished handshake agreed on, and with whom.
 //! * [`Explanation`]: a failed one in words.
+//! * What a connection asked of the module: wrap its calls, or its futures, in a
+//!   [`Ledger`](fips_core::indicator::Ledger). A TLS 1.3 connection is approved throughout; a
+//!   TLS 1.2 one has its three entries of
+//!   [`EXCEPTIONS`](fips_core::indicator::EXCEPTIONS).
 //! * [`provider`]: the bare provider, for crates that take nothing else.
 //!
 //! # Features
