@@ -48,6 +48,10 @@ mod procfs;
 mod refusal;
 mod statement;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub mod agreement;
 pub mod digest;
 pub mod hkdf;
