@@ -6,6 +6,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::advisories::{ADVISORIES, Advisory, LATER_CHANGES, LaterChange};
 use crate::boundary::{Opening, Requirements, Status};
 use crate::check::{Check, Outcome};
 use crate::indicator::{self, Count, EXCEPTIONS, Exception, Service};
@@ -20,34 +21,6 @@ const SCHEMA: u32 = 1;
 const CAVEATS: [&str; 2] = [
     "No assurance of the minimum strength of generated SSPs (e.g., keys)",
     "The DRBG is seeded from outside of the module; this project claims no SP 800-90B assessment of that source",
-];
-
-/// A known defect of the pinned module and whether it can be reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Advisory {
-    /// Its identifier.
-    pub id: &'static str,
-    /// Where the code lies.
-    pub place: &'static str,
-    /// Whether this project can reach it.
-    pub reachable: bool,
-    /// Why, or why not.
-    pub why: &'static str,
-}
-
-const ADVISORIES: [Advisory; 2] = [
-    Advisory {
-        id: "CVE-2026-3337",
-        place: "inside the module: AES-CCM tag comparison is not constant-time",
-        reachable: false,
-        why: "no CCM suite and no CCM wrapper is offered",
-    },
-    Advisory {
-        id: "AWS-LC CRL scope checks, fixed in 3.2.0 to 3.6.0",
-        place: "outside the module: X.509 code of libcrypto",
-        reachable: false,
-        why: "certificate paths and CRLs are judged by rustls-webpki; libcrypto's X.509 is never called",
-    },
 ];
 
 /// The evidence: what was checked, what may be said, what was used.
@@ -76,8 +49,10 @@ pub struct Evidence {
     pub deviations: &'static [&'static str],
     /// Caveats of the certificate.
     pub caveats: &'static [&'static str],
-    /// Known defects.
+    /// Published defects of the pinned module.
     pub advisories: &'static [Advisory],
+    /// What later releases of the module's branch changed.
+    pub later_changes: &'static [LaterChange],
     /// The table of versions the module was compared with.
     pub known_versions: &'static [KnownVersion],
     /// When that table was last compared with its sources.
@@ -134,6 +109,7 @@ impl Evidence {
             deviations: &CRATE_DEVIATIONS,
             caveats: &CAVEATS,
             advisories: &ADVISORIES,
+            later_changes: &LATER_CHANGES,
             known_versions: known_versions(),
             known_versions_date: MODULE_TABLE_DATE,
             exceptions: &EXCEPTIONS,
@@ -188,6 +164,18 @@ impl fmt::Display for Evidence {
         }
         for caveat in self.caveats {
             writeln!(f, "caveat: {caveat}")?;
+        }
+        for advisory in self.advisories {
+            let reach = if advisory.reachable {
+                "REACHABLE"
+            } else {
+                "not reachable"
+            };
+            writeln!(
+                f,
+                "advisory: {} ({}), {reach}: {}",
+                advisory.id, advisory.place, advisory.why
+            )?;
         }
         Ok(())
     }

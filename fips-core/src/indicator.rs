@@ -33,6 +33,18 @@ pub enum Service {
     Hkdf,
     /// HMAC (FIPS 198-1).
     Hmac,
+    /// Unwrapping a key, AES-KW or AES-KWP (SP 800-38F §6).
+    KeyUnwrap,
+    /// Wrapping a key, AES-KW or AES-KWP (SP 800-38F §6).
+    KeyWrap,
+    /// ML-KEM decapsulation (FIPS 203 §7.3).
+    MlKemDecapsulate,
+    /// ML-KEM encapsulation (FIPS 203 §7.2).
+    MlKemEncapsulate,
+    /// ML-KEM key generation (FIPS 203 §7.1).
+    MlKemKeyGeneration,
+    /// PBKDF2 (SP 800-132 §5.3).
+    Pbkdf2,
     /// DRBG output (SP 800-90Ar1).
     Random,
     /// Opening a TLS record, AES-GCM (SP 800-38D).
@@ -55,7 +67,7 @@ pub enum Service {
 
 impl Service {
     /// Every service, in the order of the ledger.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 22] = [
         Self::Digest,
         Self::EcKeyGeneration,
         Self::Ecdh,
@@ -63,6 +75,12 @@ impl Service {
         Self::EcdsaVerify,
         Self::Hkdf,
         Self::Hmac,
+        Self::KeyUnwrap,
+        Self::KeyWrap,
+        Self::MlKemDecapsulate,
+        Self::MlKemEncapsulate,
+        Self::MlKemKeyGeneration,
+        Self::Pbkdf2,
         Self::Random,
         Self::RecordOpen,
         Self::RecordSeal,
@@ -84,6 +102,12 @@ impl Service {
             Self::EcdsaVerify => "ECDSA verify",
             Self::Hkdf => "HKDF",
             Self::Hmac => "HMAC",
+            Self::KeyUnwrap => "AES key unwrap",
+            Self::KeyWrap => "AES key wrap",
+            Self::MlKemDecapsulate => "ML-KEM decapsulation",
+            Self::MlKemEncapsulate => "ML-KEM encapsulation",
+            Self::MlKemKeyGeneration => "ML-KEM key generation",
+            Self::Pbkdf2 => "PBKDF2",
             Self::Random => "random",
             Self::RecordOpen => "TLS record open",
             Self::RecordSeal => "TLS record seal",

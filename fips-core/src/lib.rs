@@ -21,10 +21,12 @@
 //!
 //! # Which calls ask for the witness
 //!
-//! Roots ask for `&Boundary`: making or loading a private key ([`signing::PrivateKey`]) and
-//! making a sealing key ([`seal::SealingKey`]). Leaf operations that rustls calls through
-//! `'static` objects (random, ephemeral key agreement, key derivation, record protection) ask
-//! the process's status instead and answer [`Error::GateClosed`] when no gate has been opened.
+//! Roots ask for `&Boundary`: making or loading a private key ([`signing::PrivateKey`]), a
+//! sealing key ([`seal::SealingKey`]) and a key-encryption key
+//! ([`key_wrap::KeyEncryptionKey`]). Leaf operations, most of them called by rustls through
+//! `'static` objects (random, ephemeral key agreement and encapsulation, key derivation, record
+//! protection), ask the process's status instead and answer [`Error::GateClosed`] when no gate
+//! has been opened.
 //! Digest, HMAC and signature verification only look: they run without an open gate, through
 //! [`Diagnostic`] where a command wants the module checked first.
 //!
@@ -33,6 +35,7 @@
 //! `evaluation` (off): adds `Boundary::enter_for_evaluation`, which waives the kernel's flag
 //! and the tracer, never the module. Whatever is made under it says so.
 
+mod advisories;
 mod boundary;
 mod build_facts;
 mod check;
@@ -57,6 +60,9 @@ pub mod digest;
 pub mod hkdf;
 pub mod hmac;
 pub mod indicator;
+pub mod kem;
+pub mod key_wrap;
+pub mod pbkdf2;
 pub mod pem;
 pub mod random;
 pub mod record;
@@ -66,12 +72,13 @@ pub mod signing;
 pub mod tls12_prf;
 pub mod verification;
 
+pub use advisories::{Advisory, LaterChange};
 pub use boundary::{Boundary, EVALUATION_MARK, Opening, Requirements, Status, Waiver, opening};
 pub use build_facts::{BuildFacts, CRATE_DEVIATIONS};
 pub use check::{Check, Group, Outcome};
 pub use diagnostic::Diagnostic;
 pub use error::{Error, Guard};
-pub use evidence::{Advisory, Evidence};
+pub use evidence::Evidence;
 pub use kernel::{KernelDetector, KernelFips, NotGenuine};
 pub use module::{CertificateStatus, KnownVersion, MODULE_TABLE_DATE, known_versions};
 pub use refusal::Refusal;

@@ -146,7 +146,7 @@ impl ClientBuilder<ClientReady> {
         let verifier: Arc<dyn ServerCertVerifier> =
             Arc::new(PolicyServerVerifier::new(&provider, &profile, &trust)?);
         let resolver: Arc<dyn ResolvesClientCert> = match &identity {
-            Some(identity) => Arc::new(SingleCertAndKey::from(Arc::clone(identity.certified()))),
+            Some(identity) => Arc::new(SingleCertAndKey::from(identity.certified(&profile))),
             None => Arc::new(NoIdentity),
         };
         let resumption = Resumption::store(Arc::new(BoundedSessions::new(Arc::clone(&clock))));

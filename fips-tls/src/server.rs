@@ -168,7 +168,7 @@ impl ServerBuilder<ServerReady> {
             None => WebPkiClientVerifier::no_client_auth(),
         };
         let resolver: Arc<dyn ResolvesServerCert> =
-            Arc::new(SingleCertAndKey::from(Arc::clone(identity.certified())));
+            Arc::new(SingleCertAndKey::from(identity.certified(&profile)));
         let parts = ServerParts {
             resolver: Arc::clone(&resolver),
             ticketer: ticketer(Arc::clone(&clock))?,

@@ -213,7 +213,7 @@ pub(crate) struct TlsArgs {
     /// Certificates of the authorities the peer is judged by (PEM).
     #[arg(long)]
     pub(crate) ca: PathBuf,
-    /// TLS policy: sp800_52r2 or tls13.
+    /// TLS policy: cnsa1, sp800_52r2 or tls13.
     #[arg(long, default_value = "sp800_52r2")]
     pub(crate) profile: String,
 }
