@@ -1,7 +1,9 @@
 //! Connections in memory, and the records between them.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use fips_tls::{ClientConfig, Explanation, Group, Identity, Profile, ServerConfig, Trust, Version};
 use rustls::pki_types::ServerName;
@@ -58,7 +60,7 @@ pub fn records(mut bytes: &[u8]) -> Vec<Record> {
 }
 
 /// How a handshake is set up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Setup {
     /// One version, or both.
     pub version: Option<Version>,
@@ -67,6 +69,15 @@ pub struct Setup {
     /// The server takes none of the client's key shares: HelloRetryRequest in TLS 1.3.
     pub retry: bool,
     pub resume: bool,
+    pub groups: Groups,
+}
+
+/// Groups with ML-KEM, in TLS 1.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Groups {
+    Curves,
+    Hybrids,
+    MlKem,
 }
 
 impl Setup {
@@ -80,11 +91,21 @@ impl Setup {
             rsa: bits & 2 != 0,
             retry: bits & 4 != 0,
             resume: bits & 8 != 0,
+            groups: match bits & 48 {
+                16 => Groups::Hybrids,
+                32 => Groups::MlKem,
+                _ => Groups::Curves,
+            },
         }
     }
 
     fn profile(&self) -> Profile {
         let profile = Profile::sp800_52r2();
+        let profile = match self.groups {
+            Groups::Curves => profile,
+            Groups::Hybrids => profile.with_hybrids().expect("it may have them"),
+            Groups::MlKem => profile.with_ml_kem().expect("it may have them"),
+        };
         match self.version {
             Some(version) => profile.narrowed_to(version).expect("it has both"),
             None => profile,
@@ -104,18 +125,30 @@ impl Setup {
     /// A new one each time: a client keeps sessions, and one input must not change the next.
     pub fn client(&self) -> ClientConfig {
         let builder = ClientConfig::builder(boundary(), self.profile())
-            .with_trust(trust("ca.pem"))
+            .with_trust(ca())
             .with_alpn(&[b"h2", b"http/1.1"])
             .with_time_provider(Clock::now());
         match self.mutual {
-            true => builder.with_identity(identity("client.pem", "p256.key")),
+            true => builder.with_identity(client_identity()),
             false => builder,
         }
         .build()
         .expect("fixtures are of the policy")
     }
 
+    /// One for all inputs: a server keeps its ticket keys alone.
     pub fn server(&self) -> ServerConfig {
+        thread_local! {
+            static SERVERS: RefCell<HashMap<Setup, ServerConfig>> = RefCell::default();
+        }
+        SERVERS.with_borrow_mut(|servers| {
+            let server = servers.entry(*self).or_insert_with(|| self.new_server());
+            server.clone()
+        })
+    }
+
+    /// With ticket keys of its own.
+    pub fn new_server(&self) -> ServerConfig {
         let identity = match self.rsa {
             true => identity("server-rsa.pem", "rsa2048.key"),
             false => identity("server.pem", "p256.key"),
@@ -123,7 +156,7 @@ impl Setup {
         let builder =
             ServerConfig::builder(boundary(), self.server_profile()).with_identity(identity);
         match self.mutual {
-            true => builder.with_client_trust(trust("ca.pem")),
+            true => builder.with_client_trust(ca()),
             false => builder.without_client_authentication(),
         }
         .with_alpn(&[b"http/1.1"])
@@ -133,12 +166,20 @@ impl Setup {
     }
 }
 
-pub fn trust(name: &str) -> Trust {
-    Trust::from_pem(pem(name)).expect("fixtures are of the policy")
+/// The fixtures' CA.
+pub fn ca() -> Trust {
+    static CA: LazyLock<Trust> =
+        LazyLock::new(|| Trust::from_pem(pem("ca.pem")).expect("fixtures are of the policy"));
+    CA.clone()
 }
 
 pub fn identity(chain: &str, key: &str) -> Identity {
     Identity::from_pem(boundary(), pem(chain), pem(key)).expect("fixtures are of the policy")
+}
+
+fn client_identity() -> Identity {
+    static CLIENT: LazyLock<Identity> = LazyLock::new(|| identity("client.pem", "p256.key"));
+    CLIENT.clone()
 }
 
 pub fn connect(config: Arc<rustls::ClientConfig>) -> Connection {

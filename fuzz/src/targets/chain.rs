@@ -12,13 +12,12 @@ use crate::fixtures::{NAME, NOW, at, boundary, chain};
 use crate::input::Input;
 use crate::pki::CHAINS;
 use crate::text::assert_one_line;
-use crate::wire::trust;
+use crate::wire::ca;
 
 type Judges = (Arc<dyn ServerCertVerifier>, Arc<dyn ClientCertVerifier>);
 
-static JUDGES: LazyLock<Judges> = LazyLock::new(|| {
-    fuzzing::verifiers(boundary(), &Profile::sp800_52r2(), &trust("ca.pem")).unwrap()
-});
+static JUDGES: LazyLock<Judges> =
+    LazyLock::new(|| fuzzing::verifiers(boundary(), &Profile::sp800_52r2(), &ca()).unwrap());
 
 /// Each certificate of the fixtures, with where it is from.
 static POOL: LazyLock<Vec<(&str, usize, CertificateDer<'static>)>> = LazyLock::new(|| {

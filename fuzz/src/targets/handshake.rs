@@ -300,7 +300,7 @@ impl Edit {
 pub(super) fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for version in [0u8, 1, 2] {
-        for bits in [0u8, 1, 2, 4, 5, 8, 9] {
+        for bits in [0u8, 1, 2, 4, 5, 8, 9, 16, 32] {
             seeds.push(vec![version, bits, 0]);
             // One change of each kind, on each record in turn.
             for (index, kind) in (0..14u8).enumerate() {

@@ -7,8 +7,11 @@ mod client_bytes;
 mod explanation;
 mod handshake;
 mod identity;
+mod kem;
+mod key_wrap;
 mod mount_table;
 mod name;
+mod pbkdf2;
 mod peer;
 mod pem_frames;
 mod private_key;
@@ -41,8 +44,11 @@ pub const ALL: &[Target] = targets![
     explanation,
     handshake,
     identity,
+    kem,
+    key_wrap,
     mount_table,
     name,
+    pbkdf2,
     peer,
     pem_frames,
     private_key,

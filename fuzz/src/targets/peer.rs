@@ -6,12 +6,14 @@
 //! an honest peer finishes.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io::Write;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
 use fips_tls::{Profile, provider};
 use rustls::Connection;
+use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 
 use crate::attacker::{self, Message, set_change};
@@ -46,8 +48,8 @@ pub(super) fn run(data: &[u8]) {
 
     let (client, server) = (setup.client(), setup.server());
     let (mut victim, mut other) = match server_is_victim {
-        true => (accept(server.rustls()), connect(attacking_client(setup))),
-        false => (connect(client.rustls()), accept(attacking_server(setup))),
+        true => (accept(server.rustls()), connect(attackers(setup).0)),
+        false => (connect(client.rustls()), accept(attackers(setup).1)),
     };
 
     let done = Rc::new(RefCell::new(Record::default()));
@@ -121,6 +123,21 @@ fn effective(setup: Setup, (kind, content): &Message) -> Message {
     (inner.pop().unwrap_or_default(), inner)
 }
 
+type Attackers = (Arc<rustls::ClientConfig>, Arc<rustls::ServerConfig>);
+
+/// One of each for all inputs.
+fn attackers(setup: Setup) -> Attackers {
+    thread_local! {
+        static ATTACKERS: RefCell<HashMap<Setup, Attackers>> = RefCell::default();
+    }
+    ATTACKERS.with_borrow_mut(|attackers| {
+        attackers
+            .entry(setup)
+            .or_insert_with(|| (attacking_client(setup), attacking_server(setup)))
+            .clone()
+    })
+}
+
 fn attacking_client(setup: Setup) -> Arc<rustls::ClientConfig> {
     let roots = chain("ca.pem").into_iter().collect::<Vec<_>>();
     let mut store = rustls::RootCertStore::empty();
@@ -142,6 +159,8 @@ fn attacking_client(setup: Setup) -> Arc<rustls::ClientConfig> {
         false => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // One input must not change the next.
+    config.resumption = Resumption::disabled();
     Arc::new(config)
 }
 
@@ -158,7 +177,7 @@ fn attacking_server(setup: Setup) -> Arc<rustls::ServerConfig> {
             .with_single_cert(chain(certificates), key_der(key))
             .expect("fixtures are of the policy");
     // Tickets of its own, for the victim to keep.
-    config.ticketer = setup.server().rustls().ticketer.clone();
+    config.ticketer = setup.new_server().rustls().ticketer.clone();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Arc::new(config)
 }

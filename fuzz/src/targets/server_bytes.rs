@@ -38,7 +38,7 @@ pub(super) fn feed(mut side: Connection, input: &mut Input<'_>) {
 pub(super) fn flights(direction: usize) -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for version in [0, 1, 2] {
-        for bits in [0, 1, 2, 4, 9] {
+        for bits in [0, 1, 2, 4, 9, 16, 20, 32] {
             let setup = Setup::read(&mut Input(&[version, bits]));
             let (client, server) = (setup.client(), setup.server());
             if setup.resume {
