@@ -44,7 +44,7 @@ bench: ## criterion benches
 
 fuzz: ## a long run of one fuzz target: TARGET=handshake SECONDS=600
 	scripts/deps build
-	scripts/fuzz run "$(TARGET)" "$(SECONDS)"
+	scripts/fuzz run "$(TARGET)" "$(or $(SECONDS),600)"
 
 fuzz-smoke: ## every fuzz target: its corpus, then a few seconds
 	scripts/deps build
