@@ -8,11 +8,16 @@ use crate::fixtures::boundary;
 use crate::input::{Input, piece};
 use crate::text::assert_error;
 
-/// Keys of this process that no input was ever wrapped with.
-static KEYS: LazyLock<[KeyEncryptionKey; 2]> = LazyLock::new(|| {
-    [Cipher::Aes128, Cipher::Aes256].map(|cipher| {
-        KeyEncryptionKey::generate(boundary(), cipher).expect("the module makes keys")
-    })
+/// Two that wrap, and two that never do: libFuzzer learns what is compared, and would hand back
+/// what a key of this process wrapped.
+static KEYS: LazyLock<[KeyEncryptionKey; 4]> = LazyLock::new(|| {
+    [
+        Cipher::Aes128,
+        Cipher::Aes256,
+        Cipher::Aes128,
+        Cipher::Aes256,
+    ]
+    .map(|cipher| KeyEncryptionKey::generate(boundary(), cipher).expect("the module makes keys"))
 });
 
 pub(super) fn run(data: &[u8]) {
@@ -26,7 +31,7 @@ pub(super) fn run(data: &[u8]) {
     let raw = input.bit();
     let key = input.piece();
     if raw {
-        let error = wrapping.unwrap_key(mode, key).unwrap_err();
+        let error = KEYS[2 + which].unwrap_key(mode, key).unwrap_err();
         return assert_error(&error);
     }
     let fits = match mode {

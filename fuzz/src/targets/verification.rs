@@ -32,7 +32,7 @@ pub(super) fn run(data: &[u8]) {
 fn bent(input: &mut Input<'_>) {
     let (scheme, algorithm) = *input.choose(&SCHEMES);
     let (other, _) = *input.choose(&SCHEMES);
-    let message = input.piece();
+    let message = &[SIGNED_HERE, input.piece()].concat()[..];
     let key = key(algorithm);
     let signature = key.sign(scheme, message).unwrap();
     let (bent_key, bent_message, bent_signature) = (
@@ -51,18 +51,20 @@ fn bent(input: &mut Input<'_>) {
     }
 }
 
-/// The longest message of [`invented`].
-const SHORT: usize = 64;
+/// How messages begin that are signed as the fuzzer runs, which learns their signatures.
+const SIGNED_HERE: &[u8] = b"signed here: ";
 
-/// What seeds have signed: longer than that, so that no input holds a signature over a short one.
-const SIGNED: [u8; SHORT + 1] = [b'm'; SHORT + 1];
+/// How messages begin that nobody signs.
+const NEVER_SIGNED: &[u8] = b"never signed: ";
 
-/// A signature that the key never made: the test keys sign certificates, and nothing short.
+/// What seeds have signed.
+const SIGNED: &[u8] = b"signed: a message";
+
+/// A signature that the key never made.
 fn invented(input: &mut Input<'_>) {
     let (scheme, algorithm) = *input.choose(&SCHEMES);
-    let message = input.piece();
-    let message = &message[..message.len().min(SHORT)];
-    let answer = verify(scheme, key(algorithm).public_key(), message, input.rest());
+    let message = [NEVER_SIGNED, input.piece()].concat();
+    let answer = verify(scheme, key(algorithm).public_key(), &message, input.rest());
     assert!(answer.is_err(), "{scheme:?}");
 }
 
@@ -110,10 +112,10 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
                 .collect();
             seeds.push([&[0, index, index][..], &piece(message), &bends].concat());
         }
-        let signature = key(algorithm).sign(scheme, &SIGNED).unwrap();
-        seeds.push([&[1, index][..], &piece(&SIGNED), &signature].concat());
+        let signature = key(algorithm).sign(scheme, SIGNED).unwrap();
+        seeds.push([&[1, index][..], &piece(SIGNED), &signature].concat());
         let public = key(algorithm).public_key();
-        seeds.push([&[2, index][..], &piece(public), &piece(&SIGNED), &signature].concat());
+        seeds.push([&[2, index][..], &piece(public), &piece(SIGNED), &signature].concat());
     }
     // A certificate: its own bytes, signed by the CA's key, as webpki has it verified.
     let der = &chain("server.pem")[0];
