@@ -2,7 +2,7 @@
 CARGO ?= cargo
 EVALUATION := --features evaluation
 
-.PHONY: all build test lint fmt clippy doc deny demo bench fuzz fuzz-smoke help
+.PHONY: all build test lint fmt clippy doc deny demo bench fuzz fuzz-smoke vm-test vm-demo patched-branch help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -15,6 +15,7 @@ build: ## release build of fipsctl, strict
 
 test: ## all tests: first that the normal build refuses, then everything under evaluation
 	scripts/deps test
+	scripts/vectors
 	$(CARGO) test --locked -p fips-core -p fipsctl
 	$(CARGO) test --locked --workspace $(EVALUATION)
 
@@ -49,3 +50,12 @@ fuzz: ## a long run of one fuzz target: TARGET=handshake SECONDS=600
 fuzz-smoke: ## every fuzz target: its corpus, then a few seconds
 	scripts/deps build
 	scripts/fuzz smoke
+
+vm-test: ## the gate under Debian's own kernel in QEMU, FIPS mode on and off, forged and hidden
+	scripts/vm test
+
+vm-demo: ## watch it: that kernel boots with fips=1, then with fips=0
+	scripts/vm demo
+
+patched-branch: ## a copy with a later release of the module's branch: refuses, opens where accepted
+	scripts/patched-branch

@@ -171,3 +171,373 @@ pub(crate) fn unwrap_padded(
     };
     (done == 1).then_some(len)
 }
+
+/// The module below every interface of this crate: for published vectors whose parameters an
+/// approved-only interface cannot express.
+#[cfg(all(test, feature = "evaluation"))]
+pub(crate) mod raw {
+    use std::ptr::{null, null_mut};
+
+    use super::sys;
+
+    /// A hash function by the name of its standard.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Hash {
+        Sha1,
+        Sha224,
+        Sha256,
+        Sha384,
+        Sha512,
+        Sha512_224,
+        Sha512_256,
+    }
+
+    impl Hash {
+        fn md(self) -> *const sys::EVP_MD {
+            // SAFETY: each takes nothing and returns a pointer to a constant of the module.
+            unsafe {
+                match self {
+                    Self::Sha1 => sys::EVP_sha1(),
+                    Self::Sha224 => sys::EVP_sha224(),
+                    Self::Sha256 => sys::EVP_sha256(),
+                    Self::Sha384 => sys::EVP_sha384(),
+                    Self::Sha512 => sys::EVP_sha512(),
+                    Self::Sha512_224 => sys::EVP_sha512_224(),
+                    Self::Sha512_256 => sys::EVP_sha512_256(),
+                }
+            }
+        }
+    }
+
+    /// The parameters of RSASSA-PSS.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Pss {
+        pub(crate) mgf: Hash,
+        pub(crate) salt_len: usize,
+    }
+
+    /// Owns what the module allocated.
+    struct Owned<T> {
+        ptr: *mut T,
+        free: unsafe extern "C" fn(*mut T),
+    }
+
+    impl<T> Owned<T> {
+        fn new(ptr: *mut T, free: unsafe extern "C" fn(*mut T)) -> Option<Self> {
+            (!ptr.is_null()).then_some(Self { ptr, free })
+        }
+    }
+
+    impl<T> Drop for Owned<T> {
+        fn drop(&mut self) {
+            // SAFETY: made by the allocator that `free` belongs to, freed once.
+            unsafe { (self.free)(self.ptr) }
+        }
+    }
+
+    fn gcm(key: &[u8], tag_len: usize) -> Option<Owned<sys::EVP_AEAD_CTX>> {
+        // SAFETY: the algorithms are constants of the module; the key is read within its length.
+        let ctx = unsafe {
+            let aead = match key.len() {
+                16 => sys::EVP_aead_aes_128_gcm(),
+                24 => sys::EVP_aead_aes_192_gcm(),
+                32 => sys::EVP_aead_aes_256_gcm(),
+                _ => return None,
+            };
+            sys::EVP_AEAD_CTX_new(aead, key.as_ptr(), key.len(), tag_len)
+        };
+        Owned::new(ctx, sys::EVP_AEAD_CTX_free)
+    }
+
+    /// AES-GCM with a caller's IV of any length: ciphertext and tag.
+    pub(crate) fn gcm_seal(
+        key: &[u8],
+        iv: &[u8],
+        aad: &[u8],
+        plain: &[u8],
+        tag_len: usize,
+    ) -> Option<Vec<u8>> {
+        let ctx = gcm(key, tag_len)?;
+        let mut out = vec![0; plain.len() + 16];
+        let mut len = 0;
+        // SAFETY: every pointer comes with the length of the slice it is from.
+        let done = unsafe {
+            sys::EVP_AEAD_CTX_seal(
+                ctx.ptr,
+                out.as_mut_ptr(),
+                &raw mut len,
+                out.len(),
+                iv.as_ptr(),
+                iv.len(),
+                plain.as_ptr(),
+                plain.len(),
+                aad.as_ptr(),
+                aad.len(),
+            )
+        };
+        out.truncate(len);
+        (done == 1).then_some(out)
+    }
+
+    /// Opens what [`gcm_seal`] made.
+    pub(crate) fn gcm_open(
+        key: &[u8],
+        iv: &[u8],
+        aad: &[u8],
+        sealed: &[u8],
+        tag_len: usize,
+    ) -> Option<Vec<u8>> {
+        let ctx = gcm(key, tag_len)?;
+        let mut out = vec![0; sealed.len()];
+        let mut len = 0;
+        // SAFETY: as in `gcm_seal`.
+        let done = unsafe {
+            sys::EVP_AEAD_CTX_open(
+                ctx.ptr,
+                out.as_mut_ptr(),
+                &raw mut len,
+                out.len(),
+                iv.as_ptr(),
+                iv.len(),
+                sealed.as_ptr(),
+                sealed.len(),
+                aad.as_ptr(),
+                aad.len(),
+            )
+        };
+        out.truncate(len);
+        (done == 1).then_some(out)
+    }
+
+    /// Whether `signature` is good under the key of the DER `SubjectPublicKeyInfo`; RSA with
+    /// PKCS#1 v1.5 padding when `pss` is none.
+    pub(crate) fn verify(
+        key_info: &[u8],
+        hash: Hash,
+        pss: Option<Pss>,
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        let Some(key) = parse(key_info) else {
+            return false;
+        };
+        // SAFETY: takes nothing.
+        let ctx = unsafe { sys::EVP_MD_CTX_new() };
+        let Some(ctx) = Owned::new(ctx, sys::EVP_MD_CTX_free) else {
+            return false;
+        };
+        let mut key_ctx = null_mut();
+        // SAFETY: `ctx` and `key` live to the end of this function; `key_ctx` belongs to `ctx`;
+        // message and signature come with their lengths.
+        unsafe {
+            if sys::EVP_DigestVerifyInit(ctx.ptr, &raw mut key_ctx, hash.md(), null_mut(), key.ptr)
+                != 1
+            {
+                return false;
+            }
+            if let Some(pss) = pss {
+                let Ok(salt_len) = pss.salt_len.try_into() else {
+                    return false;
+                };
+                if sys::EVP_PKEY_CTX_set_rsa_padding(key_ctx, sys::RSA_PKCS1_PSS_PADDING) != 1
+                    || sys::EVP_PKEY_CTX_set_rsa_pss_saltlen(key_ctx, salt_len) != 1
+                    || sys::EVP_PKEY_CTX_set_rsa_mgf1_md(key_ctx, pss.mgf.md()) != 1
+                {
+                    return false;
+                }
+            }
+            sys::EVP_DigestVerify(
+                ctx.ptr,
+                signature.as_ptr(),
+                signature.len(),
+                message.as_ptr(),
+                message.len(),
+            ) == 1
+        }
+    }
+
+    fn parse(key_info: &[u8]) -> Option<Owned<sys::EVP_PKEY>> {
+        let mut cbs = sys::CBS {
+            data: null(),
+            len: 0,
+        };
+        // SAFETY: `cbs` reads within the slice and does not outlive it.
+        let key = unsafe {
+            sys::CBS_init(&raw mut cbs, key_info.as_ptr(), key_info.len());
+            sys::EVP_parse_public_key(&raw mut cbs)
+        };
+        Owned::new(key, sys::EVP_PKEY_free)
+    }
+
+    /// AES-KW, or with `padded` KWP; the module's default initial value.
+    pub(crate) fn wrap(key: &[u8], padded: bool, plain: &[u8]) -> Option<Vec<u8>> {
+        let mut aes = empty_aes_key();
+        let mut out = vec![0; plain.len().next_multiple_of(8) + 8];
+        // SAFETY: the key schedule is filled before it is read; `out` has the length of the
+        // wrapped key, and every pointer comes with the length of the slice it is from.
+        let len = unsafe {
+            if sys::AES_set_encrypt_key(key.as_ptr(), bits(key), &raw mut aes) != 0 {
+                return None;
+            }
+            if padded {
+                let mut len = 0;
+                (sys::AES_wrap_key_padded(
+                    &raw const aes,
+                    out.as_mut_ptr(),
+                    &raw mut len,
+                    out.len(),
+                    plain.as_ptr(),
+                    plain.len(),
+                ) == 1)
+                    .then_some(len)
+            } else {
+                let len = sys::AES_wrap_key(
+                    &raw const aes,
+                    null(),
+                    out.as_mut_ptr(),
+                    plain.as_ptr(),
+                    plain.len(),
+                );
+                len.try_into().ok()
+            }
+        }?;
+        out.truncate(len);
+        Some(out)
+    }
+
+    /// Undoes [`wrap`].
+    pub(crate) fn unwrap(key: &[u8], padded: bool, wrapped: &[u8]) -> Option<Vec<u8>> {
+        let mut aes = empty_aes_key();
+        let mut out = vec![0; wrapped.len()];
+        // SAFETY: as in `wrap`; what comes out is shorter than `wrapped`.
+        let len = unsafe {
+            if sys::AES_set_decrypt_key(key.as_ptr(), bits(key), &raw mut aes) != 0 {
+                return None;
+            }
+            if padded {
+                let mut len = 0;
+                (sys::AES_unwrap_key_padded(
+                    &raw const aes,
+                    out.as_mut_ptr(),
+                    &raw mut len,
+                    out.len(),
+                    wrapped.as_ptr(),
+                    wrapped.len(),
+                ) == 1)
+                    .then_some(len)
+            } else {
+                let len = sys::AES_unwrap_key(
+                    &raw const aes,
+                    null(),
+                    out.as_mut_ptr(),
+                    wrapped.as_ptr(),
+                    wrapped.len(),
+                );
+                len.try_into().ok()
+            }
+        }?;
+        out.truncate(len);
+        Some(out)
+    }
+
+    fn empty_aes_key() -> sys::AES_KEY {
+        sys::AES_KEY {
+            rd_key: [0; 60],
+            rounds: 0,
+        }
+    }
+
+    fn bits(key: &[u8]) -> u32 {
+        key.len() as u32 * 8
+    }
+
+    /// A parameter set of ML-KEM.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) enum MlKem {
+        MlKem768,
+        MlKem1024,
+    }
+
+    impl MlKem {
+        fn nid(self) -> i32 {
+            match self {
+                Self::MlKem768 => sys::NID_MLKEM768,
+                Self::MlKem1024 => sys::NID_MLKEM1024,
+            }
+        }
+    }
+
+    /// The encapsulation and decapsulation keys of a seed, which is d and z (FIPS 203 §6.1).
+    pub(crate) fn ml_kem_keys(set: MlKem, seed: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+        // SAFETY: takes no pointers but the absent engine.
+        let ctx = unsafe { sys::EVP_PKEY_CTX_new_id(sys::EVP_PKEY_KEM, null_mut()) };
+        let ctx = Owned::new(ctx, sys::EVP_PKEY_CTX_free)?;
+        let mut key = null_mut();
+        let mut seed_len = seed.len();
+        // SAFETY: `ctx` lives to the end; the module reads the seed within `seed_len`, and
+        // refuses one of another length than its own.
+        let done = unsafe {
+            sys::EVP_PKEY_CTX_kem_set_params(ctx.ptr, set.nid()) == 1
+                && sys::EVP_PKEY_keygen_init(ctx.ptr) == 1
+                && sys::EVP_PKEY_keygen_deterministic(
+                    ctx.ptr,
+                    &raw mut key,
+                    seed.as_ptr(),
+                    &raw mut seed_len,
+                ) == 1
+        };
+        let key = Owned::new(key, sys::EVP_PKEY_free).filter(|_| done)?;
+        type Export = unsafe extern "C" fn(*const sys::EVP_PKEY, *mut u8, *mut usize) -> i32;
+        let export = |export: Export| {
+            let mut len = 0;
+            // SAFETY: the first call asks for the length alone, the second writes that much.
+            unsafe {
+                (export(key.ptr, null_mut(), &raw mut len) == 1).then_some(())?;
+                let mut out = vec![0; len];
+                (export(key.ptr, out.as_mut_ptr(), &raw mut len) == 1).then_some(out)
+            }
+        };
+        Some((
+            export(sys::EVP_PKEY_get_raw_public_key)?,
+            export(sys::EVP_PKEY_get_raw_private_key)?,
+        ))
+    }
+
+    /// Ciphertext and secret of a given message m (FIPS 203 §6.2).
+    pub(crate) fn ml_kem_encapsulate(
+        set: MlKem,
+        encapsulation_key: &[u8],
+        message: &[u8],
+    ) -> Option<(Vec<u8>, Vec<u8>)> {
+        // SAFETY: the key is read within its length.
+        let key = unsafe {
+            sys::EVP_PKEY_kem_new_raw_public_key(
+                set.nid(),
+                encapsulation_key.as_ptr(),
+                encapsulation_key.len(),
+            )
+        };
+        let key = Owned::new(key, sys::EVP_PKEY_free)?;
+        // SAFETY: `key` outlives `ctx`, which is dropped first.
+        let ctx = unsafe { sys::EVP_PKEY_CTX_new(key.ptr, null_mut()) };
+        let ctx = Owned::new(ctx, sys::EVP_PKEY_CTX_free)?;
+        let (mut ciphertext, mut secret) = (vec![0; 1568], vec![0; 32]);
+        let (mut ciphertext_len, mut secret_len) = (ciphertext.len(), secret.len());
+        let mut message_len = message.len();
+        // SAFETY: every pointer comes with the length of the slice it is from.
+        let done = unsafe {
+            sys::EVP_PKEY_encapsulate_deterministic(
+                ctx.ptr,
+                ciphertext.as_mut_ptr(),
+                &raw mut ciphertext_len,
+                secret.as_mut_ptr(),
+                &raw mut secret_len,
+                message.as_ptr(),
+                &raw mut message_len,
+            )
+        };
+        ciphertext.truncate(ciphertext_len);
+        secret.truncate(secret_len);
+        (done == 1).then_some((ciphertext, secret))
+    }
+}

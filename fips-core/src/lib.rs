@@ -50,6 +50,8 @@ mod module;
 mod procfs;
 mod refusal;
 mod statement;
+#[cfg(all(test, feature = "evaluation"))]
+mod vectors;
 
 #[cfg(fuzzing)]
 #[doc(hidden)]

@@ -50,7 +50,7 @@ pub fn derive(
     }
 }
 
-fn lc_algorithm(algorithm: Algorithm) -> &'static lc::Algorithm {
+pub(crate) fn lc_algorithm(algorithm: Algorithm) -> &'static lc::Algorithm {
     match algorithm {
         Algorithm::Sha256 => &lc::P_SHA256,
         Algorithm::Sha384 => &lc::P_SHA384,
