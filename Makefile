@@ -2,7 +2,7 @@
 CARGO ?= cargo
 EVALUATION := --features evaluation
 
-.PHONY: all build test lint fmt clippy doc deny demo bench vm-test vm-demo patched-branch help
+.PHONY: all build test lint fmt clippy doc deny demo bench fuzz fuzz-smoke vm-test vm-demo patched-branch help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -46,6 +46,14 @@ demo: ## the main job: status, a PKI, a three-member etcd, renewal under load
 bench: ## criterion benches
 	scripts/deps build
 	$(CARGO) bench --locked $(EVALUATION) --bench '*'
+
+fuzz: ## a long run of one fuzz target: TARGET=handshake SECONDS=600
+	scripts/deps build
+	scripts/fuzz run "$(TARGET)" "$(or $(SECONDS),600)"
+
+fuzz-smoke: ## every fuzz target: its corpus, then a few seconds
+	scripts/deps build
+	scripts/fuzz smoke
 
 vm-test: ## the gate under Debian's own kernel in QEMU, FIPS mode on and off, forged and hidden
 	scripts/vm test

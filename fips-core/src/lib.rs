@@ -59,6 +59,10 @@ mod statement;
 #[cfg(all(test, feature = "evaluation"))]
 mod vectors;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub mod agreement;
 pub mod digest;
 pub mod hkdf;

@@ -5,17 +5,26 @@
 //! silently lost a part, or a bundle that lost an authority, is worse than an error.
 
 /// Checks that every line of dashes belongs to a complete frame: `BEGIN`, then `END` of the same
-/// label, one after another.
+/// label, one after another, none of them indented: readers take an indented one for text.
+///
+/// Lines end with LF, CR LF or CR, as they do for the reader (`rustls-pki-types`).
 ///
 /// # Errors
 ///
 /// What is wrong, and in which line, counted from 1.
 pub fn check_frames(text: &[u8]) -> Result<(), String> {
     let mut open: Option<(usize, &[u8])> = None;
-    for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
+    let lines = text
+        .split(|byte| *byte == b'\n')
+        .enumerate()
+        .flat_map(|(index, line)| {
+            line.split(|byte| *byte == b'\r')
+                .map(move |line| (index, line))
+        });
+    for (index, line) in lines {
         let number = index + 1;
         let line = line.trim_ascii_end();
-        if !line.starts_with(b"-----") {
+        if !line.trim_ascii_start().starts_with(b"-----") {
             continue;
         }
         let label = |word: &[u8]| line.strip_prefix(word)?.strip_suffix(b"-----");
@@ -28,7 +37,9 @@ pub fn check_frames(text: &[u8]) -> Result<(), String> {
                 ));
             }
             (None, None, _) => {
-                return Err(format!("line {number} is neither a whole BEGIN nor an END"));
+                return Err(format!(
+                    "line {number} is neither a whole BEGIN nor an END, from its first column on"
+                ));
             }
         };
     }
@@ -49,7 +60,11 @@ mod tests {
 
     #[test]
     fn whole_frames_pass_with_text_around_them() {
-        for text in ["", "words\n", TWO] {
+        let (lf, cr) = (
+            TWO.replace('\r', ""),
+            TWO.replace("\r\n", "\r").replace('\n', "\r"),
+        );
+        for text in ["", "words\n", TWO, &lf, &cr] {
             check_frames(text.as_bytes()).unwrap();
         }
     }
@@ -75,6 +90,10 @@ mod tests {
             "-----BEGIN A-----\n-----BEGIN A-----\n-----END A-----\n",
             "-----END A-----\n",
             "-----\n",
+            // A reader ends lines at a lone CR too, and takes what is indented for text.
+            "words\r-----BEGIN A-----\rAAAA\n-----BEGIN A-----\nAAAA\n-----END A-----\n",
+            "  -----BEGIN A-----\n  AAAA\n  -----END A-----\n",
+            "-----BEGIN A-----\nAAAA\n -----END A-----\n-----END A-----\n",
         ] {
             assert!(check_frames(text.as_bytes()).is_err(), "{text:?}");
         }

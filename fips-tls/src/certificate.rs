@@ -164,7 +164,11 @@ fn is_for_evaluation_only(opening: Option<Opening>, names: [&X509Name<'_>; 2]) -
 
 pub(crate) fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, ()> {
     match X509Certificate::from_der(der) {
-        Ok(([], certificate)) => Ok(certificate),
+        Ok(([], certificate))
+            if name::is_whole(certificate.subject()) && name::is_whole(certificate.issuer()) =>
+        {
+            Ok(certificate)
+        }
         Ok(_) | Err(_) => Err(()),
     }
 }

@@ -66,6 +66,10 @@ mod ticketer;
 mod trust;
 mod verifier;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use certificate::{CertificateReason, CertificateRefused, SignatureName};
 pub use check::ConfigFault;
 pub use client::{ClientBuilder, ClientConfig, ClientReady, WantsTrust};
