@@ -14,6 +14,7 @@ use rustls::time_provider::DefaultTimeProvider;
 use rustls::{KeyLog, NamedGroup, SupportedCipherSuite, Tls13CipherSuite};
 
 use support::pki::{Ca, Leaf};
+use support::refusal::roots;
 use support::{boundary, client, server};
 
 const P256: KeyAlgorithm = KeyAlgorithm::EcdsaP256;
@@ -193,14 +194,6 @@ fn each_change_of_a_client_is_seen() {
         change(&mut config);
         assert_eq!(faults(client.check(&config)), [expected]);
     }
-}
-
-fn roots() -> rustls::RootCertStore {
-    let mut roots = rustls::RootCertStore::empty();
-    for der in Ca::test().trust().certificates() {
-        roots.add(der.clone()).unwrap();
-    }
-    roots
 }
 
 /// A server around another provider; all else stays.
