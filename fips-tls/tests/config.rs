@@ -249,7 +249,7 @@ fn each_foreign_part_of_a_provider_is_seen() {
         ca.identity(&Leaf::server(), P256),
         None,
     );
-    assert_eq!(with_provider(&server, |_| {}), []);
+    assert_eq!(with_provider(&server, |_| {}), [ConfigFault::Provider]);
 
     let chacha = |provider: &mut CryptoProvider| {
         let ours = provider.cipher_suites[0].tls13().unwrap();
@@ -269,7 +269,10 @@ fn each_foreign_part_of_a_provider_is_seen() {
     };
     assert_eq!(
         with_provider(&server, chacha),
-        [ConfigFault::Suite("TLS13_CHACHA20_POLY1305_SHA256".into())]
+        [
+            ConfigFault::Suite("TLS13_CHACHA20_POLY1305_SHA256".into()),
+            ConfigFault::Provider
+        ]
     );
 
     let group = |provider: &mut CryptoProvider| {
@@ -282,7 +285,8 @@ fn each_foreign_part_of_a_provider_is_seen() {
             ConfigFault::Group("X25519".into()),
             ConfigFault::NotFips {
                 part: "a key exchange group"
-            }
+            },
+            ConfigFault::Provider
         ]
     );
 
@@ -294,14 +298,20 @@ fn each_foreign_part_of_a_provider_is_seen() {
     };
     assert_eq!(
         with_provider(&server, scheme),
-        [ConfigFault::Scheme("RSA_PKCS1_SHA1".into())]
+        [
+            ConfigFault::Scheme("RSA_PKCS1_SHA1".into()),
+            ConfigFault::Provider
+        ]
     );
 
     assert_eq!(
         with_provider(&server, |provider| provider.secure_random = &Constant),
-        [ConfigFault::NotFips {
-            part: "the random generator"
-        }]
+        [
+            ConfigFault::NotFips {
+                part: "the random generator"
+            },
+            ConfigFault::Provider
+        ]
     );
 }
 
@@ -326,7 +336,11 @@ fn a_server_verifier_of_another_configuration_is_seen() {
     config.cert_resolver = Arc::clone(&one.rustls().cert_resolver);
     config.key_log = Arc::clone(&one.rustls().key_log);
     config.time_provider = Arc::clone(&one.rustls().time_provider);
-    assert_eq!(faults(one.check(&config)), [ConfigFault::Verifier]);
+    config.session_storage = Arc::clone(&one.rustls().session_storage);
+    assert_eq!(
+        faults(one.check(&config)),
+        [ConfigFault::Provider, ConfigFault::Verifier]
+    );
 }
 
 #[test]
@@ -394,6 +408,9 @@ fn a_narrowed_profile_refuses_to_be_widened_again() {
     let wide = provider(&boundary(), &Profile::tls13());
     assert_eq!(
         with_provider(&server, |provider| *provider = (*wide).clone()),
-        [ConfigFault::Suite("TLS13_AES_128_GCM_SHA256".into())]
+        [
+            ConfigFault::Suite("TLS13_AES_128_GCM_SHA256".into()),
+            ConfigFault::Provider
+        ]
     );
 }
