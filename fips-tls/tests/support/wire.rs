@@ -164,7 +164,7 @@ pub fn edit_hello(flight: &[u8], edit: impl FnOnce(&mut Hello)) -> Vec<u8> {
 /// A ClientHello, ServerHello or HelloRetryRequest; a server names one suite and one compression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
-    typ: u8,
+    pub typ: u8,
     pub version: u16,
     pub random: [u8; 32],
     pub session_id: Vec<u8>,
