@@ -2,7 +2,7 @@
 CARGO ?= cargo
 EVALUATION := --features evaluation
 
-.PHONY: all build test lint fmt clippy doc deny demo bench help
+.PHONY: all build test lint fmt clippy doc deny demo bench vm-test vm-demo patched-branch help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -15,8 +15,13 @@ build: ## release build of fipsctl, strict
 
 test: ## all tests: first that the normal build refuses, then everything under evaluation
 	scripts/deps test
+	scripts/vectors
 	$(CARGO) test --locked -p fips-core -p fipsctl
 	$(CARGO) test --locked --workspace $(EVALUATION)
+# aws-lc-rs looks at the service indicator in debug builds, too; in release builds we do alone.
+# fipsctl is named so that the module is the one that `make build` compiles.
+	$(CARGO) test --release --locked -p fips-core -p fipsctl $(EVALUATION) --lib
+	$(CARGO) test --release --locked -p fips-core -p fipsctl --test broken_binary
 
 lint: fmt clippy doc deny ## format, clippy, documentation, dependency rules
 
@@ -41,3 +46,12 @@ demo: ## the main job: status, a PKI, a three-member etcd, renewal under load
 bench: ## criterion benches
 	scripts/deps build
 	$(CARGO) bench --locked $(EVALUATION) --bench '*'
+
+vm-test: ## the gate under Debian's own kernel in QEMU, FIPS mode on and off, forged and hidden
+	scripts/vm test
+
+vm-demo: ## watch it: that kernel boots with fips=1, then with fips=0
+	scripts/vm demo
+
+patched-branch: ## a copy with a later release of the module's branch: refuses, opens where accepted
+	scripts/patched-branch

@@ -311,26 +311,38 @@ fn a_tree_of_another_program_is_read_and_renewed() {
 
 #[test]
 fn weak_keys_and_signatures_of_others_are_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    openssl(
-        folder,
-        "req -x509 -newkey rsa:1024 -nodes -days 10 -keyout ca.key -out ca.crt -subj /CN=weak -sha1",
-    );
-    let store = common::made();
-    for (from, to) in [
-        ("ca.crt", "crt"),
-        ("ca.crt", "nochain.crt"),
-        ("ca.key", "key"),
+    for (options, words) in [
+        ("rsa:1024 -sha1", ["RSA 1024", "algorithm outside"]),
+        (
+            "rsa:2048 -pkeyopt rsa_keygen_pubexp:3 -sha1",
+            [
+                "RSA 2048 with a small or even exponent",
+                "algorithm outside",
+            ],
+        ),
     ] {
-        store.set(&format!("tls/client-ca.{to}"), read(folder, from));
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        openssl(
+            folder,
+            &format!(
+                "req -x509 -newkey {options} -nodes -days 10 -keyout ca.key -out ca.crt -subj /CN=weak"
+            ),
+        );
+        let store = common::made();
+        for (from, to) in [
+            ("ca.crt", "crt"),
+            ("ca.crt", "nochain.crt"),
+            ("ca.key", "key"),
+        ] {
+            store.set(&format!("tls/client-ca.{to}"), read(folder, from));
+        }
+        let rows = common::check(&store, SystemClock.now());
+        let row = row(&rows, "tls/client-ca.crt");
+        assert_eq!(row.status, Status::Drifted, "{row:?}");
+        let reasons = row.reasons.join("; ");
+        for word in words {
+            assert!(reasons.contains(word), "{word:?} is not in: {reasons}");
+        }
     }
-    let rows = common::check(&store, SystemClock.now());
-    let row = row(&rows, "tls/client-ca.crt");
-    assert_eq!(row.status, Status::Drifted, "{row:?}");
-    let reasons = row.reasons.join("; ");
-    assert!(
-        reasons.contains("RSA 1024") && reasons.contains("algorithm outside"),
-        "{reasons}"
-    );
 }

@@ -100,7 +100,7 @@ impl EphemeralKey {
             })?;
         indicator::observe(Service::Ecdh, || {
             lc::agree(&self.private, peer, (), |secret| {
-                Ok(SharedSecret(Zeroizing::new(secret.to_vec())))
+                Ok(SharedSecret::from(secret))
             })
         })
     }
@@ -118,9 +118,14 @@ impl fmt::Debug for EphemeralKey {
 pub struct SharedSecret(Zeroizing<Vec<u8>>);
 
 impl SharedSecret {
-    /// The secret's bytes (the x coordinate, big-endian, of the field's length).
+    /// The secret's bytes: of ECDH the x coordinate, big-endian, of the field's length; of
+    /// ML-KEM 32 bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    pub(crate) fn from(secret: &[u8]) -> Self {
+        Self(Zeroizing::new(secret.to_vec()))
     }
 }
 

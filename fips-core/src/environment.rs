@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::check::{Check, Group};
-use crate::procfs::{Fault, Procfs};
+use crate::procfs::{self, Fault, Procfs};
 
 const SOURCE: &str = "security policy of #5314, §6.2";
 
@@ -13,7 +13,6 @@ pub(crate) fn checks() -> [Check; 2] {
 
 fn tracer() -> Check {
     const STATUS: &str = "/proc/self/status";
-    const MEND: &str = "mount the kernel's own procfs at /proc and let this process read it";
     let check = Check::passed(
         Group::Environment,
         "environment.tracer",
@@ -23,13 +22,13 @@ fn tracer() -> Check {
     .source(SOURCE);
     let status = Procfs::open(Path::new("/proc"))
         .map_err(|fault| match fault {
-            Fault::NotProcfs(kind) => format!("/proc is a {kind}"),
+            Fault::NotProcfs(kind) => format!("/proc is {kind}"),
             Fault::Unreadable(why) => why,
         })
         .and_then(|procfs| procfs.read_own("status"));
     let status = match status {
         Ok(status) => status,
-        Err(why) => return check.found(why).fails_with(MEND),
+        Err(why) => return check.found(why).fails_with(procfs::MEND),
     };
     match tracer_pid(&status) {
         Some(0) => check.found("none"),

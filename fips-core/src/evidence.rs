@@ -6,11 +6,14 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::boundary::{Opening, Requirements, Status};
+use crate::advisories::{ADVISORIES, Advisory, LATER_CHANGES, LaterChange};
+use crate::boundary::{Opening, Status};
 use crate::check::{Check, Outcome};
-use crate::indicator::{self, Count, EXCEPTIONS, Exception, Service};
+use crate::indicator::{self, EXCEPTIONS, Exception, LedgerRow};
+use crate::self_test::{self, SelfTests};
 use crate::{
-    BuildFacts, CRATE_DEVIATIONS, KnownVersion, MODULE_TABLE_DATE, Statement, known_versions,
+    BuildFacts, CRATE_DEVIATIONS, KnownVersion, MODULE_TABLE_DATE, Requirements, Statement,
+    known_versions,
 };
 
 /// Version of the JSON form; grows when a field changes its meaning or goes.
@@ -20,34 +23,6 @@ const SCHEMA: u32 = 1;
 const CAVEATS: [&str; 2] = [
     "No assurance of the minimum strength of generated SSPs (e.g., keys)",
     "The DRBG is seeded from outside of the module; this project claims no SP 800-90B assessment of that source",
-];
-
-/// A known defect of the pinned module and whether it can be reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Advisory {
-    /// Its identifier.
-    pub id: &'static str,
-    /// Where the code lies.
-    pub place: &'static str,
-    /// Whether this project can reach it.
-    pub reachable: bool,
-    /// Why, or why not.
-    pub why: &'static str,
-}
-
-const ADVISORIES: [Advisory; 2] = [
-    Advisory {
-        id: "CVE-2026-3337",
-        place: "inside the module: AES-CCM tag comparison is not constant-time",
-        reachable: false,
-        why: "no CCM suite and no CCM wrapper is offered",
-    },
-    Advisory {
-        id: "AWS-LC CRL scope checks, fixed in 3.2.0 to 3.6.0",
-        place: "outside the module: X.509 code of libcrypto",
-        reachable: false,
-        why: "certificate paths and CRLs are judged by rustls-webpki; libcrypto's X.509 is never called",
-    },
 ];
 
 /// The evidence: what was checked, what may be said, what was used.
@@ -76,36 +51,36 @@ pub struct Evidence {
     pub deviations: &'static [&'static str],
     /// Caveats of the certificate.
     pub caveats: &'static [&'static str],
-    /// Known defects.
+    /// Published defects of the pinned module.
     pub advisories: &'static [Advisory],
+    /// What later releases of the module's branch changed.
+    pub later_changes: &'static [LaterChange],
     /// The table of versions the module was compared with.
     pub known_versions: &'static [KnownVersion],
     /// When that table was last compared with its sources.
     pub known_versions_date: &'static str,
     /// Calls let through without the indicator's mark.
     pub exceptions: &'static [Exception],
+    /// The module's own tests since the start of the process.
+    pub self_tests: SelfTests,
     /// The service indicator's ledger so far.
     pub ledger: Vec<LedgerRow>,
 }
 
-/// One service in the ledger.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct LedgerRow {
-    /// The service.
-    pub service: Service,
-    /// How often, with which answer.
-    #[serde(flatten)]
-    pub count: Count,
-}
-
 impl Evidence {
     pub(crate) fn of_status(status: &Status) -> Self {
-        Self::new(
-            status.checks().to_vec(),
-            status.statement().clone(),
-            true,
-            Some(status.requirements()),
-        )
+        let mut checks = status.checks().to_vec();
+        let mut statement = status.statement().clone();
+        let open = self_test::require_passed().is_ok();
+        if !open {
+            // The entry's answers are out of date: the tests that failed since take their place.
+            for now in self_test::checks_after_failure() {
+                checks.retain(|check| check.id != now.id);
+                checks.push(now);
+            }
+            statement = Statement::new(&checks, status.opening(), true);
+        }
+        Self::new(checks, statement, open, Some(status.requirements()))
     }
 
     pub(crate) fn of_checks(checks: Vec<Check>, opening: Opening) -> Self {
@@ -134,9 +109,11 @@ impl Evidence {
             deviations: &CRATE_DEVIATIONS,
             caveats: &CAVEATS,
             advisories: &ADVISORIES,
+            later_changes: &LATER_CHANGES,
             known_versions: known_versions(),
             known_versions_date: MODULE_TABLE_DATE,
             exceptions: &EXCEPTIONS,
+            self_tests: self_test::done(),
             ledger: indicator::ledger()
                 .into_iter()
                 .map(|(service, count)| LedgerRow { service, count })
@@ -188,6 +165,18 @@ impl fmt::Display for Evidence {
         }
         for caveat in self.caveats {
             writeln!(f, "caveat: {caveat}")?;
+        }
+        for advisory in self.advisories {
+            let reach = if advisory.reachable {
+                "REACHABLE"
+            } else {
+                "not reachable"
+            };
+            writeln!(
+                f,
+                "advisory: {} ({}), {reach}: {}",
+                advisory.id, advisory.place, advisory.why
+            )?;
         }
         Ok(())
     }

@@ -89,7 +89,7 @@ impl fmt::Debug for Prk {
     }
 }
 
-struct Length(usize);
+pub(crate) struct Length(pub(crate) usize);
 
 impl lc::KeyType for Length {
     fn len(&self) -> usize {
@@ -97,7 +97,7 @@ impl lc::KeyType for Length {
     }
 }
 
-fn lc_algorithm(algorithm: Algorithm) -> lc::Algorithm {
+pub(crate) fn lc_algorithm(algorithm: Algorithm) -> lc::Algorithm {
     match algorithm {
         Algorithm::Sha256 => lc::HKDF_SHA256,
         Algorithm::Sha384 => lc::HKDF_SHA384,

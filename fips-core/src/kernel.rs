@@ -9,7 +9,7 @@ use rustix::fs::OFlags;
 use serde::Serialize;
 
 use crate::check::{Check, Group};
-use crate::procfs::{Fault, Procfs, place};
+use crate::procfs::{self, Fault, Procfs, place};
 
 /// Where the flag lives below the root of procfs.
 const FLAG: &str = "sys/crypto/fips_enabled";
@@ -131,7 +131,7 @@ impl KernelDetector {
                 ),
             KernelFips::Unreadable(why) => check
                 .found(format!("unreadable: {why}"))
-                .fails_with("mount procfs at /proc and let this process read it"),
+                .fails_with(procfs::MEND),
             KernelFips::NotGenuine(NotGenuine::OtherFileSystem { kind, mount_point }) => check
                 .found(format!(
                     "forged: what lies there is {kind}, mounted at {mount_point}"
@@ -177,7 +177,7 @@ fn judge_absence(procfs: &Procfs, path: &Path) -> KernelFips {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !required => continue,
             Err(error) => {
                 return KernelFips::Unreadable(format!(
-                    "{}: {error}; is procfs mounted without it (subset=pid)?",
+                    "{}: {error}",
                     procfs.path(folder).display()
                 ));
             }
@@ -357,6 +357,10 @@ mod tests {
     #[test]
     fn without_procfs_the_answer_is_never_absent() {
         let dir = tempfile::tempdir().unwrap();
+        // An empty mount point: procfs is not mounted.
+        let state = KernelDetector::new(dir.path()).detect();
+        assert!(matches!(state, KernelFips::Unreadable(_)), "{state:?}");
+        fs::create_dir(dir.path().join("self")).unwrap();
         let state = KernelDetector::new(dir.path()).detect();
         assert!(matches!(state, KernelFips::NotGenuine(_)), "{state:?}");
         let state = KernelDetector::new(dir.path().join("none")).detect();

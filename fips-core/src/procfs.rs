@@ -13,12 +13,18 @@ use std::{fs, io};
 use rustix::fs::{
     AtFlags, CWD, Mode, OFlags, PROC_SUPER_MAGIC, StatxFlags, fstatfs, openat, statx,
 };
+use rustix::io::Errno;
 
 /// The inode of procfs's root (`PROC_ROOT_INO`). A folder of procfs bound over `/proc` has another.
 const ROOT_INODE: u64 = 1;
 
 /// The most that is read of one file: a mount table of a large host is below it.
 const LIMIT: u64 = 16 << 20;
+
+/// How to mend what keeps procfs from being read.
+pub(crate) const MEND: &str = "mount the kernel's own procfs at /proc, whole (not subset=pid), \
+     and let this process look at it (modes; openat, fstatfs and statx in its seccomp filter); \
+     Linux 5.8 or later";
 
 /// The root of a procfs, proven.
 pub(crate) struct Procfs {
@@ -39,16 +45,19 @@ pub(crate) enum Fault {
 impl Procfs {
     /// Opens the procfs mounted at `path`.
     pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
-        let unreadable = |error: io::Error| {
-            Fault::Unreadable(format!(
-                "{}: {error}; is procfs mounted there?",
-                path.display()
-            ))
-        };
+        let unreadable =
+            |error: io::Error| Fault::Unreadable(format!("{}: {error}", path.display()));
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = openat(CWD, path, flags, Mode::empty()).map_err(|e| unreadable(e.into()))?;
         let kind = fstatfs(&root).map_err(|e| unreadable(e.into()))?.f_type;
         if kind != PROC_SUPER_MAGIC {
+            // A mount point with nothing in it pretends nothing.
+            if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) {
+                return Err(Fault::Unreadable(format!(
+                    "{} is an empty folder: no procfs is mounted there",
+                    path.display()
+                )));
+            }
             return Err(Fault::NotProcfs(format!("a file system of type {kind:#x}")));
         }
         let (inode, mount) = place(&root).map_err(unreadable)?;
@@ -95,13 +104,14 @@ impl Procfs {
 /// Inode and mount id of an open file, from the kernel.
 pub(crate) fn place(file: impl AsFd) -> io::Result<(u64, u64)> {
     let wanted = StatxFlags::INO | StatxFlags::MNT_ID;
-    let found = statx(file, "", AtFlags::EMPTY_PATH, wanted)?;
-    if StatxFlags::from_bits_retain(found.stx_mask).contains(wanted) {
-        Ok((found.stx_ino, found.stx_mnt_id))
-    } else {
-        Err(io::Error::new(
+    match statx(file, "", AtFlags::EMPTY_PATH, wanted) {
+        Ok(found) if StatxFlags::from_bits_retain(found.stx_mask).contains(wanted) => {
+            Ok((found.stx_ino, found.stx_mnt_id))
+        }
+        Ok(_) | Err(Errno::NOSYS) => Err(io::Error::new(
             io::ErrorKind::Unsupported,
             "this kernel does not tell the mount of an open file (statx, Linux 5.8)",
-        ))
+        )),
+        Err(error) => Err(error.into()),
     }
 }

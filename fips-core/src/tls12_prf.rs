@@ -41,7 +41,7 @@ pub fn derive(
     }
     match EXCEPTIONS
         .iter()
-        .find(|e| e.service == Service::Tls12Prf && e.call.as_bytes() == label)
+        .position(|e| e.service == Service::Tls12Prf && e.call.as_bytes() == label)
     {
         Some(exception) => indicator::observe_excepted(exception, call),
         None => Err(guard(Guard::PrfLabel(
@@ -50,7 +50,7 @@ pub fn derive(
     }
 }
 
-fn lc_algorithm(algorithm: Algorithm) -> &'static lc::Algorithm {
+pub(crate) fn lc_algorithm(algorithm: Algorithm) -> &'static lc::Algorithm {
     match algorithm {
         Algorithm::Sha256 => &lc::P_SHA256,
         Algorithm::Sha384 => &lc::P_SHA384,

@@ -100,8 +100,8 @@ pub static ALL: &[&dyn SignatureVerificationAlgorithm] = &[
 ///
 /// # Errors
 ///
-/// [`Guard::PointForm`]; [`Error::Module`] for a bad key or signature;
-/// [`Error::NotApproved`].
+/// [`Guard::PointForm`]; [`Guard::KeyRefused`] for an RSA key under 2048 bits; [`Error::Module`]
+/// for a bad key or signature; [`Error::NotApproved`].
 pub fn verify(
     scheme: Scheme,
     public_key: &[u8],
@@ -120,6 +120,18 @@ pub fn verify(
         Scheme::RsaPssSha512 => &PSS_SHA512,
     };
     algorithm.verify(public_key, message, signature)
+}
+
+/// Whether an RSA public exponent, big-endian, is odd and between 2^16 and 2^256 (FIPS 186-5
+/// §5.1). The module verifies with others too, and calls that approved: who reads a peer's key
+/// asks here.
+pub fn is_allowed_exponent(exponent: &[u8]) -> bool {
+    let Some(first) = exponent.iter().position(|byte| *byte != 0) else {
+        return false;
+    };
+    let significant = &exponent[first..];
+    let bits = 8 * significant.len() - significant[0].leading_zeros() as usize;
+    exponent.last().is_some_and(|last| last & 1 == 1) && (17..=256).contains(&bits)
 }
 
 #[derive(Debug)]
@@ -159,6 +171,17 @@ impl Algorithm {
             return Err(Error::Guard {
                 service,
                 guard: Guard::PointForm,
+            });
+        }
+        // The modulus alone has 256 bytes. What the headers hide from this, some 60 bits, fails at
+        // the algorithm's own bound.
+        if service == Service::RsaVerify && public_key.len() <= 256 {
+            return Err(Error::Guard {
+                service,
+                guard: Guard::KeyRefused(
+                    "RSA key under 2048 bits: have the peer use one of 2048 bits or more \
+                     (SP 800-131Ar2 §3)",
+                ),
             });
         }
         // Parsed outside of the observed call: on raw bytes the indicator also counts the
@@ -233,5 +256,36 @@ mod tests {
             verify(scheme, &outside, b"message", &signature),
             Err(Error::Module { .. })
         ));
+    }
+
+    #[test]
+    fn exponents_on_both_sides() {
+        for allowed in [&[1, 0, 1][..], &[0, 1, 0, 1], &[0xff; 32]] {
+            assert!(is_allowed_exponent(allowed), "{allowed:?}");
+        }
+        // None, 0, 3, 65535, an even one, 2^256 + 1.
+        let mut large = [0; 33];
+        (large[0], large[32]) = (1, 1);
+        for refused in [&[][..], &[0], &[3], &[0xff, 0xff], &[1, 0, 0], &large] {
+            assert!(!is_allowed_exponent(refused), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn rsa_keys_under_2048_bits_are_refused_before_the_module() {
+        let answer = |len| verify(Scheme::RsaPssSha256, &vec![0; len], b"", b"").unwrap_err();
+        for len in [0, 140, 256] {
+            assert!(
+                matches!(
+                    answer(len),
+                    Error::Guard {
+                        guard: Guard::KeyRefused(_),
+                        ..
+                    }
+                ),
+                "{len}"
+            );
+        }
+        assert!(matches!(answer(257), Error::Module { .. }));
     }
 }

@@ -2,9 +2,10 @@
 
 use fips_core::agreement::{Curve, EphemeralKey};
 use fips_core::digest::Algorithm;
+use fips_core::kem::{self, DecapsulationKey, ParameterSet};
 use fips_core::record::{Cipher, Opener, Protocol, Sealer};
 use fips_core::tls12_prf::{EXTENDED_MASTER_SECRET, derive};
-use fips_core::{Diagnostic, Error, hkdf, hmac, random};
+use fips_core::{Diagnostic, Error, hkdf, hmac, pbkdf2, random};
 
 fn closed<T: std::fmt::Debug>(answer: Result<T, Error>) {
     assert!(
@@ -19,6 +20,19 @@ fn leaf_services_that_make_secrets_are_closed() {
     for curve in [Curve::P256, Curve::P384, Curve::P521] {
         closed(EphemeralKey::generate(curve));
     }
+    for parameters in [ParameterSet::MlKem1024, ParameterSet::MlKem768] {
+        closed(DecapsulationKey::generate(parameters));
+        let key = vec![0; parameters.encapsulation_key_len()];
+        closed(kem::encapsulate(parameters, &key));
+    }
+    closed(pbkdf2::derive(
+        Algorithm::Sha256,
+        &[1; 14],
+        &[2; 16],
+        1000,
+        32,
+    ));
+    closed(pbkdf2::derive_new(Algorithm::Sha256, &[1; 14], 1000, 32));
     closed(hkdf::Prk::extract(Algorithm::Sha256, &[0; 32], b"x"));
     closed(hkdf::Prk::from_bytes(Algorithm::Sha256, &[1; 32]));
     for label in [EXTENDED_MASTER_SECRET, b"key expansion"] {

@@ -6,16 +6,18 @@ use fips_core::{EVALUATION_MARK, Opening, opening};
 use rustls::pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::oid_registry::{
-    OID_PKCS1_RSASSAPSS, OID_PKCS1_SHA1WITHRSA, OID_PKCS1_SHA256WITHRSA, OID_PKCS1_SHA384WITHRSA,
+    OID_NIST_HASH_SHA256, OID_NIST_HASH_SHA384, OID_NIST_HASH_SHA512, OID_PKCS1_RSASSAPSS,
+    OID_PKCS1_SHA1WITHRSA, OID_PKCS1_SHA256WITHRSA, OID_PKCS1_SHA384WITHRSA,
     OID_PKCS1_SHA512WITHRSA, OID_SIG_ECDSA_WITH_SHA256, OID_SIG_ECDSA_WITH_SHA384,
     OID_SIG_ECDSA_WITH_SHA512,
 };
 use x509_parser::prelude::FromDer;
+use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::x509::{AlgorithmIdentifier, X509Name};
 
 use crate::error::{Error, PemFault};
 use crate::name;
-use crate::policy::{Profile, PublicKey};
+use crate::policy::{Profile, PublicKey, Scheme};
 
 /// Why a certificate is refused, whoever signed it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,20 +59,26 @@ pub enum CertificateReason {
         /// Standard and section.
         source_of_rule: &'static str,
     },
-    /// A signature algorithm no profile names.
+    /// A signature algorithm the profile does not name.
     #[error(
-        "it is signed with {found}, which is not accepted (SP 800-131Ar2 §9, SP 800-52r2 \
-         §3.2.1): have its issuer sign again with SHA-256, SHA-384 or SHA-512"
+        "it is signed with {found}, which profile {profile} does not take ({source_of_rule}): \
+         have its issuer sign again with one of: {accepted}"
     )]
     SignatureAlgorithm {
         /// The algorithm.
         found: SignatureName,
+        /// The profile's name.
+        profile: &'static str,
+        /// Standard and section.
+        source_of_rule: &'static str,
+        /// What the profile takes, in words.
+        accepted: Box<str>,
     },
 }
 
 /// The algorithm of a certificate's signature, by name where one is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignatureName(String);
+pub struct SignatureName(Box<str>);
 
 impl fmt::Display for SignatureName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,15 +138,15 @@ fn judge(
             CertificateReason::Key {
                 found: key,
                 profile: profile.name(),
-                source_of_rule: "SP 800-52r2 §3.2.1, SP 800-131Ar2 §3",
+                source_of_rule: profile.key_source(),
             },
         ));
     }
 
     let is_anchor = may_be_anchor && certificate.subject() == certificate.issuer();
     if !is_anchor {
-        check_signature_algorithm(&certificate.signature_algorithm)
-            .map_err(|found| refused(subject(), CertificateReason::SignatureAlgorithm { found }))?;
+        check_signature_algorithm(profile, &certificate.signature_algorithm)
+            .map_err(|reason| refused(subject(), reason))?;
     }
     Ok(())
 }
@@ -161,32 +169,85 @@ pub(crate) fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'
     }
 }
 
-/// Takes the signature algorithms of the policy; the error names any other.
-fn check_signature_algorithm(algorithm: &AlgorithmIdentifier<'_>) -> Result<(), SignatureName> {
-    let oid = &algorithm.algorithm;
-    let accepted = [
-        OID_SIG_ECDSA_WITH_SHA256,
-        OID_SIG_ECDSA_WITH_SHA384,
-        OID_SIG_ECDSA_WITH_SHA512,
-        OID_PKCS1_SHA256WITHRSA,
-        OID_PKCS1_SHA384WITHRSA,
-        OID_PKCS1_SHA512WITHRSA,
-        // Its hash is in the parameters, which the verifier compares byte for byte.
-        OID_PKCS1_RSASSAPSS,
-    ];
-    if accepted.contains(oid) {
+/// Takes the signature algorithms of the profile.
+fn check_signature_algorithm(
+    profile: &Profile,
+    algorithm: &AlgorithmIdentifier<'_>,
+) -> Result<(), CertificateReason> {
+    let scheme = scheme_of(algorithm);
+    if scheme.is_some_and(|scheme| profile.accepts_scheme(scheme)) {
         return Ok(());
     }
+    let found = match scheme {
+        Some(scheme) => scheme.in_certificates().to_owned(),
+        None => unknown_signature(algorithm),
+    };
+    let accepted: Vec<_> = profile
+        .schemes()
+        .iter()
+        .map(|row| row.value.in_certificates())
+        .collect();
+    Err(CertificateReason::SignatureAlgorithm {
+        found: SignatureName(found.into()),
+        profile: profile.name(),
+        source_of_rule: profile.signature_source(),
+        accepted: accepted.join(", ").into(),
+    })
+}
+
+/// The scheme a certificate is signed with. Of ECDSA it tells the hash alone: the curve is the
+/// issuer's key's, which has its own rule.
+fn scheme_of(algorithm: &AlgorithmIdentifier<'_>) -> Option<Scheme> {
+    let oid = &algorithm.algorithm;
+    let named = [
+        (OID_SIG_ECDSA_WITH_SHA256, Scheme::EcdsaP256Sha256),
+        (OID_SIG_ECDSA_WITH_SHA384, Scheme::EcdsaP384Sha384),
+        (OID_SIG_ECDSA_WITH_SHA512, Scheme::EcdsaP521Sha512),
+        (OID_PKCS1_SHA256WITHRSA, Scheme::RsaPkcs1Sha256),
+        (OID_PKCS1_SHA384WITHRSA, Scheme::RsaPkcs1Sha384),
+        (OID_PKCS1_SHA512WITHRSA, Scheme::RsaPkcs1Sha512),
+    ];
+    if let Some((_, scheme)) = named.into_iter().find(|(name, _)| name == oid) {
+        return Some(scheme);
+    }
+    // Its hash is in the parameters, which the verifier also compares byte for byte.
+    let hash = pss_hash(algorithm)?;
+    [
+        (OID_NIST_HASH_SHA256, Scheme::RsaPssSha256),
+        (OID_NIST_HASH_SHA384, Scheme::RsaPssSha384),
+        (OID_NIST_HASH_SHA512, Scheme::RsaPssSha512),
+    ]
+    .into_iter()
+    .find_map(|(name, scheme)| (name.to_id_string() == hash).then_some(scheme))
+}
+
+/// The hash of RSASSA-PSS, as an object identifier (RFC 4055 §3.1: SHA-1 where none is named).
+fn pss_hash(algorithm: &AlgorithmIdentifier<'_>) -> Option<String> {
+    if algorithm.algorithm != OID_PKCS1_RSASSAPSS {
+        return None;
+    }
+    let parameters = RsaSsaPssParams::try_from(algorithm.parameters.as_ref()?).ok()?;
+    Some(parameters.hash_algorithm_oid().to_id_string())
+}
+
+/// The name of an algorithm that no profile names.
+fn unknown_signature(algorithm: &AlgorithmIdentifier<'_>) -> String {
+    let oid = &algorithm.algorithm;
     let oid_text = oid.to_id_string();
-    Err(SignatureName(match oid_text.as_str() {
+    match oid_text.as_str() {
         _ if *oid == OID_PKCS1_SHA1WITHRSA => "RSA with SHA-1".into(),
+        _ if *oid == OID_PKCS1_RSASSAPSS => match pss_hash(algorithm).as_deref() {
+            Some("1.3.14.3.2.26") => "RSA-PSS with SHA-1".into(),
+            Some(hash) => format!("RSA-PSS with hash {}", name::one_line(hash, 64)),
+            None => "RSA-PSS with unreadable parameters".into(),
+        },
         "1.2.840.10045.4.1" => "ECDSA with SHA-1".into(),
         "1.2.840.10045.4.3.1" => "ECDSA with SHA-224".into(),
         "1.2.840.113549.1.1.4" => "RSA with MD5".into(),
         "1.2.840.113549.1.1.14" => "RSA with SHA-224".into(),
         "1.3.101.112" => "Ed25519".into(),
         _ => format!("algorithm {}", name::one_line(&oid_text, 64)),
-    }))
+    }
 }
 
 /// All certificates of a PEM text; other blocks are passed over.

@@ -12,7 +12,7 @@ use crate::check::{self, ClientParts, ConfigFault};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::policy::Profile;
-use crate::provider::provider;
+use crate::provider::{provider, still_open};
 use crate::resumption::BoundedSessions;
 use crate::server::{config_error, no_faults};
 use crate::trust::Trust;
@@ -124,6 +124,7 @@ impl ClientBuilder<ClientReady> {
     ///
     /// [`Error::Config`] with every reason found.
     pub fn build(self) -> Result<ClientConfig, Error> {
+        still_open()?;
         let Self {
             provider,
             profile,
@@ -146,7 +147,7 @@ impl ClientBuilder<ClientReady> {
         let verifier: Arc<dyn ServerCertVerifier> =
             Arc::new(PolicyServerVerifier::new(&provider, &profile, &trust)?);
         let resolver: Arc<dyn ResolvesClientCert> = match &identity {
-            Some(identity) => Arc::new(SingleCertAndKey::from(Arc::clone(identity.certified()))),
+            Some(identity) => Arc::new(SingleCertAndKey::from(identity.certified(&profile))),
             None => Arc::new(NoIdentity),
         };
         let resumption = Resumption::store(Arc::new(BoundedSessions::new(Arc::clone(&clock))));

@@ -63,6 +63,10 @@ impl Explanation {
                 "give the peer a certificate and its key, issued by a CA this side trusts",
             ),
             Error::PeerIncompatible(reason) => of_incompatible(reason),
+            // What rustls says, without a kind of its own, to a TLS 1.2 client.
+            Error::General(text) if text == "incompatible signing key" => {
+                of_incompatible(&PeerIncompatible::NoSignatureSchemesInCommon)
+            }
             Error::PeerMisbehaved(reason) => of_misbehaviour(reason),
             Error::PeerSentOversizedRecord => new(
                 "the peer sent a record that is too long",
@@ -111,6 +115,12 @@ fn of_misbehaviour(reason: &PeerMisbehaved) -> Explanation {
             "this side offered it, so someone took it out of the hello (RFC 8446 §4.1.3)",
             "look for what changes bytes on the way: a proxy, a firewall, an attacker",
         ),
+        PeerMisbehaved::InvalidKeyShare => new(
+            "the peer's key share is not one of its group (InvalidKeyShare)",
+            "a point must be uncompressed and on its curve (RFC 8446 §4.2.8.2), an ML-KEM key or \
+             ciphertext of exact length and a key reduced (FIPS 203 §7.2, §7.3)",
+            INTERFERENCE,
+        ),
         other => new(
             format!("the peer breaks the protocol: {other:?}"),
             "rules of RFC 8446 or RFC 5246 that a peer must keep",
@@ -130,15 +140,17 @@ fn of_incompatible(reason: &PeerIncompatible) -> Explanation {
             "the peer offers no suite of the profile that fits this side's certificate",
             "only AES-GCM suites with ephemeral ECDH are offered; ChaCha20-Poly1305 and CBC are \
              not (SP 800-52r2 §3.3.1)",
-            "enable TLS_AES_128_GCM_SHA256 or an ECDHE AES-GCM suite at the peer",
+            "enable TLS_AES_256_GCM_SHA384 or an ECDHE AES-256-GCM suite at the peer: every \
+             profile has them",
         ),
         PeerIncompatible::NoKxGroupsInCommon
         | PeerIncompatible::NamedGroupsExtensionRequired
         | PeerIncompatible::KeyShareExtensionRequired => new(
             "the peer offers no group of the profile",
-            "only P-256, P-384 and P-521 are offered; X25519 is not an approved service of the \
-             module (SP 800-186, SP 800-56Ar3)",
-            "enable secp256r1 at the peer",
+            "profiles name curves of SP 800-186, and where it was turned on ML-KEM, alone or with \
+             one of them (FIPS 203); X25519 is not an approved service of the module, alone or in \
+             X25519MLKEM768 (SP 800-56Ar3)",
+            "enable secp384r1 at the peer: every profile has it",
         ),
         PeerIncompatible::SignatureAlgorithmsExtensionRequired => new(
             "the peer names no signature algorithms: it speaks TLS 1.1 or older, or takes SHA-1 \
@@ -149,8 +161,9 @@ fn of_incompatible(reason: &PeerIncompatible) -> Explanation {
         PeerIncompatible::NoSignatureSchemesInCommon
         | PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon => new(
             "the peer takes no signature this side's key can make",
-            "signatures use SHA-256, SHA-384 or SHA-512 (SP 800-131Ar2 §9)",
-            "enable ECDSA or RSA with SHA-2 at the peer",
+            "signatures use SHA-256, SHA-384 or SHA-512, under cnsa1 SHA-384 alone (SP 800-131Ar2 \
+             §9, RFC 9151 §7.1)",
+            "enable ECDSA or RSA with the profile's hashes at the peer: every profile has SHA-384",
         ),
         PeerIncompatible::ServerDoesNotSupportTls12Or13
         | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig

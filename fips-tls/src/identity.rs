@@ -27,7 +27,8 @@ const WHAT: &str = "identity";
 /// ([`EVALUATION_MARK`](fips_core::EVALUATION_MARK)) in its subject or issuer.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    certified: Arc<CertifiedKey>,
+    chain: Vec<CertificateDer<'static>>,
+    key: TlsSigningKey,
     algorithm: KeyAlgorithm,
     leaf: PeerIdentity,
 }
@@ -120,11 +121,13 @@ impl Identity {
 
     /// The chain, the leaf first.
     pub fn chain(&self) -> &[CertificateDer<'static>] {
-        &self.certified.cert
+        &self.chain
     }
 
-    pub(crate) fn certified(&self) -> &Arc<CertifiedKey> {
-        &self.certified
+    /// Chain and key for a configuration: the key signs with the profile's schemes alone.
+    pub(crate) fn certified(&self, profile: &Profile) -> CertifiedKey {
+        let key = self.key.clone().narrowed_to(profile);
+        CertifiedKey::new(self.chain.clone(), Arc::new(key))
     }
 
     fn new(
@@ -153,9 +156,10 @@ impl Identity {
             }
         }
         let algorithm = key.algorithm();
-        let signing = TlsSigningKey::new(key).map_err(module)?;
+        let key = TlsSigningKey::new(key).map_err(module)?;
         Ok(Self {
-            certified: Arc::new(CertifiedKey::new(chain, Arc::new(signing))),
+            chain,
+            key,
             algorithm,
             leaf,
         })
@@ -171,7 +175,7 @@ impl Identity {
                 reason: CertificateReason::Key {
                     found: key,
                     profile: profile.name(),
-                    source_of_rule: "SP 800-52r2 §3.2.1",
+                    source_of_rule: profile.key_source(),
                 },
             });
         }

@@ -27,8 +27,8 @@
 //! # What is where
 //!
 //! * [`Profile`], with [`Version`], [`Suite`], [`Group`], [`Scheme`] and [`KeyRule`]: the
-//!   policy, each row with its source. A filter over what the module can do, never a list that
-//!   can be widened.
+//!   policy, each row with its source. A filter over what the module can do: it can be narrowed,
+//!   and takes more groups only where it names them as optional.
 //! * [`Identity`] and [`Trust`]: what a side shows, and whom it takes.
 //! * [`ServerConfig`] and [`ClientConfig`]: the only way from those to rustls. Extended master
 //!   secret required; no early data, key log or secret extraction; a server's tickets sealed by
@@ -36,6 +36,10 @@
 //!   most; every certificate of a presented chain judged.
 //! * [`Session`] and [`PeerIdentity`]: what a finished handshake agreed on, and with whom.
 //! * [`Explanation`]: a failed one in words.
+//! * What a connection asked of the module: wrap its calls, or its futures, in a
+//!   [`Ledger`](fips_core::indicator::Ledger). A TLS 1.3 connection is approved throughout; a
+//!   TLS 1.2 one has its three entries of
+//!   [`EXCEPTIONS`](fips_core::indicator::EXCEPTIONS).
 //! * [`provider`]: the bare provider, for crates that take nothing else.
 //!
 //! # Features
@@ -70,7 +74,8 @@ pub use explain::Explanation;
 pub use identity::Identity;
 pub use peer::PeerIdentity;
 pub use policy::{
-    Group, KeyRule, NothingLeft, Profile, PublicKey, Row, Scheme, Suite, UnknownProfile, Version,
+    Group, KeyRule, NotOptional, NothingLeft, Profile, PublicKey, Row, Scheme, Suite,
+    UnknownProfile, Version,
 };
 pub use provider::provider;
 pub use server::{

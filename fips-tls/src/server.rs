@@ -12,7 +12,7 @@ use crate::check::{self, ConfigFault, ServerParts};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::policy::Profile;
-use crate::provider::provider;
+use crate::provider::{provider, still_open};
 use crate::ticketer::ticketer;
 use crate::trust::Trust;
 use crate::verifier::PolicyClientVerifier;
@@ -142,8 +142,9 @@ impl ServerBuilder<ServerReady> {
     /// # Errors
     ///
     /// [`Error::Config`] with every reason found; [`Error::Module`] when no ticket key can be
-    /// made.
+    /// made, or the gate has closed.
     pub fn build(self) -> Result<ServerConfig, Error> {
+        still_open()?;
         let Self {
             provider,
             profile,
@@ -168,7 +169,7 @@ impl ServerBuilder<ServerReady> {
             None => WebPkiClientVerifier::no_client_auth(),
         };
         let resolver: Arc<dyn ResolvesServerCert> =
-            Arc::new(SingleCertAndKey::from(Arc::clone(identity.certified())));
+            Arc::new(SingleCertAndKey::from(identity.certified(&profile)));
         let parts = ServerParts {
             provider: Arc::clone(&provider),
             session_storage: Arc::new(NoServerSessionStorage {}),

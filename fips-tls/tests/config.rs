@@ -329,6 +329,26 @@ fn a_wider_provider_under_a_narrow_profile_is_seen() {
 }
 
 #[test]
+fn the_hybrids_are_of_the_profile_that_turned_them_on_alone() {
+    let ca = Ca::test();
+    let hybrid = || Profile::tls13().with_hybrids().unwrap();
+    let wide = provider(&boundary(), &hybrid().with_ml_kem().unwrap());
+    let found = |profile: Profile| {
+        let server = server(profile, ca.identity(&Leaf::server(), P256), None);
+        let mut found = with_provider(&server, |provider| *provider = (*wide).clone());
+        // Whatever it offers, it is another.
+        assert_eq!(found.pop(), Some(ConfigFault::Provider));
+        found
+    };
+    let fault = |name: &str| ConfigFault::Group(name.into());
+    let ml_kem = [fault("MLKEM768"), fault("MLKEM1024")];
+    let hybrids = [fault("SecP256r1MLKEM768"), fault("SecP384r1MLKEM1024")];
+    assert_eq!(found(hybrid().with_ml_kem().unwrap()), []);
+    assert_eq!(found(hybrid()), ml_kem);
+    assert_eq!(found(Profile::tls13()), [ml_kem, hybrids].concat());
+}
+
+#[test]
 fn a_server_verifier_of_another_configuration_is_seen() {
     let (one, other) = (a_server(), a_server());
     let mut config = (*other.rustls()).clone();

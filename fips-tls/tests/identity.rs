@@ -18,6 +18,10 @@ use support::{NAME, boundary, program};
 const P256: KeyAlgorithm = KeyAlgorithm::EcdsaP256;
 
 fn rsa_pem(bits: u32) -> String {
+    rsa_pem_with(bits, 65537)
+}
+
+fn rsa_pem_with(bits: u32, exponent: u32) -> String {
     program::run(program::openssl().args([
         "genpkey",
         "-quiet",
@@ -25,6 +29,8 @@ fn rsa_pem(bits: u32) -> String {
         "RSA",
         "-pkeyopt",
         &format!("rsa_keygen_bits:{bits}"),
+        "-pkeyopt",
+        &format!("rsa_keygen_pubexp:{exponent}"),
     ]))
 }
 
@@ -211,6 +217,8 @@ fn trust_judges_keys_and_the_signatures_of_others() {
     Trust::from_pem(self_signed(&strong, "-sha1")).unwrap();
     let error = Trust::from_pem(self_signed(&rsa_pem(1024), "-sha256")).unwrap_err();
     assert!(error.to_string().contains("RSA of 1024 bits"), "{error}");
+    let error = Trust::from_pem(self_signed(&rsa_pem_with(2048, 3), "-sha256")).unwrap_err();
+    assert!(error.to_string().contains("FIPS 186-5 §5.1"), "{error}");
 
     let issuing = "basicConstraints=critical,CA:true\nkeyUsage=critical,keyCertSign\n";
     let cross = Ca::test().issue_with_openssl(&strong, "cross CA", issuing, "-sha1");

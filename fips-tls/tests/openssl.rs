@@ -10,11 +10,11 @@ use std::thread;
 use fips_core::signing::KeyAlgorithm;
 use fips_tls::{Explanation, Group, Profile, ServerConfig, Session, Suite, Version};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, ServerConnection, StreamOwned};
+use rustls::{ClientConnection, HandshakeKind, ServerConnection, StreamOwned};
 
 use support::pki::{Ca, Files, Leaf};
 use support::program::{self, PATIENCE, Program};
-use support::{NAME, client, server};
+use support::{CURVES, NAME, client, server};
 
 fn suites(key: KeyAlgorithm) -> impl Iterator<Item = Suite> {
     Suite::ALL.into_iter().filter(move |suite| {
@@ -28,7 +28,7 @@ fn suites(key: KeyAlgorithm) -> impl Iterator<Item = Suite> {
 
 /// All groups, `group` before the others.
 fn first(group: Group) -> String {
-    let mut groups = Group::ALL;
+    let mut groups = CURVES;
     groups.sort_by_key(|other| *other != group);
     groups.map(Group::openssl_name).join(":")
 }
@@ -47,7 +47,7 @@ fn schemes() -> String {
 fn modes() -> impl Iterator<Item = (bool, Group)> {
     [false, true]
         .into_iter()
-        .flat_map(|mutual| Group::ALL.map(|group| (mutual, group)))
+        .flat_map(|mutual| CURVES.map(|group| (mutual, group)))
 }
 
 /// Our client to `openssl s_server`, which sends each line back reversed.
@@ -240,6 +240,50 @@ fn a_hash_weaker_than_the_curve_is_refused_in_tls12() {
     assert!(words.contains("the hash of its curve"), "{words}");
     // decrypt_error: a signature that does not verify (RFC 5246 §7.2.2).
     peer.wait_for("SSL alert number 51");
+}
+
+#[test]
+fn a_server_without_the_hybrids_takes_the_curves_share_at_once() {
+    let ca = Ca::test();
+    let files = Files::new();
+    let (chain, key) = ca.issue(&Leaf::server(), KeyAlgorithm::EcdsaP256);
+    let (chain, _) = files.write_chain("server", &chain);
+    let key = files.write("server.key", &key);
+    for (version, group, kind) in [
+        (Version::Tls12, Group::P256, HandshakeKind::Full),
+        (Version::Tls13, Group::P256, HandshakeKind::Full),
+        (
+            Version::Tls13,
+            Group::P384,
+            HandshakeKind::FullWithHelloRetryRequest,
+        ),
+    ] {
+        let (_server, address) = program::s_server(|command| {
+            let only = match version {
+                Version::Tls12 => "-tls1_2",
+                Version::Tls13 => "-tls1_3",
+            };
+            command
+                .args(["-rev", only, "-groups", group.openssl_name(), "-cert"])
+                .arg(&chain)
+                .arg("-key")
+                .arg(&key);
+        });
+        let profile = Profile::sp800_52r2().with_hybrids().unwrap();
+        let client = client(profile, ca.trust(), None);
+        let name = ServerName::try_from(NAME).unwrap();
+        let connection = ClientConnection::new(client.rustls(), name).unwrap();
+        let mut stream = StreamOwned::new(connection, connect(address));
+        stream.write_all(b"hello\n").unwrap();
+        stream.read_exact(&mut [0; 6]).unwrap();
+        let session = Session::of(&stream.conn).unwrap();
+        assert_eq!((session.version, session.group), (version, Some(group)));
+        assert_eq!(
+            stream.conn.handshake_kind(),
+            Some(kind),
+            "{version} {group}"
+        );
+    }
 }
 
 #[test]

@@ -7,8 +7,10 @@ mod echo;
 mod exit;
 mod output;
 mod pki;
+mod self_test;
 mod session;
 mod status;
+mod table;
 
 use std::process::ExitCode;
 
@@ -51,6 +53,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         }
         Command::Connect(args) => echo::connect(args),
         Command::Pki(command) => pki::run(command),
+        Command::SelfTest(args) => self_test::run(args),
         Command::Serve(args) => echo::serve(args),
         Command::Status(args) => status::run(args),
     }

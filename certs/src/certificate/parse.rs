@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use fips_core::EVALUATION_MARK;
 use fips_core::rfc4514::{self, Attribute};
+use fips_core::verification::is_allowed_exponent;
 use x509_parser::asn1_rs::{Any, FromDer, Oid, ToDer};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{ExtendedKeyUsage, GeneralName, ParsedExtension};
@@ -162,7 +163,8 @@ fn algorithm_of_key(info: &SubjectPublicKeyInfo<'_>) -> Option<Vec<u8>> {
     Some(Any::from_der(info.data).ok()?.1.data.to_vec())
 }
 
-/// The kind and size of a key, and whether policy takes it (SP 800-131Ar2 §3: RSA from 2048 bits).
+/// The kind and size of a key, and whether policy takes it (SP 800-131Ar2 §3: RSA from 2048
+/// bits; FIPS 186-5 §5.1: its public exponent).
 fn judge_key(info: &SubjectPublicKeyInfo<'_>) -> (String, bool) {
     match info.parsed() {
         Ok(PublicKey::EC(_)) => {
@@ -182,6 +184,9 @@ fn judge_key(info: &SubjectPublicKeyInfo<'_>) -> (String, bool) {
         }
         Ok(PublicKey::RSA(key)) => {
             let bits = key.key_size();
+            if !is_allowed_exponent(key.exponent) {
+                return (format!("RSA {bits} with a small or even exponent"), false);
+            }
             (format!("RSA {bits}"), (2048..=8192).contains(&bits))
         }
         _ => (format!("algorithm {}", info.algorithm.algorithm), false),

@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::SignatureVerificationAlgorithm;
 use rustls::server::{ProducesTickets, ResolvesServerCert, StoresServerSessions};
 use rustls::time_provider::TimeProvider;
 use rustls::{KeyLog, ProtocolVersion};
 
-use crate::policy::{Group, Profile, Scheme, Suite, Version};
+use crate::policy::{Group, Profile, Suite, Version};
+use crate::provider;
 use crate::ticketer::MAX_LIFETIME;
 
 mod fault;
@@ -47,7 +49,7 @@ pub(crate) fn server(
     profile: &Profile,
     parts: &ServerParts,
 ) -> Vec<ConfigFault> {
-    let mut faults = provider(config.crypto_provider(), profile);
+    let mut faults = parts_of(config.crypto_provider(), profile);
     let mut on = |wrong: bool, fault: ConfigFault| {
         if wrong {
             faults.push(fault);
@@ -111,7 +113,7 @@ pub(crate) fn client(
     profile: &Profile,
     parts: &ClientParts,
 ) -> Vec<ConfigFault> {
-    let mut faults = provider(config.crypto_provider(), profile);
+    let mut faults = parts_of(config.crypto_provider(), profile);
     let mut on = |wrong: bool, fault: ConfigFault| {
         if wrong {
             faults.push(fault);
@@ -182,8 +184,21 @@ fn offers_tls12(provider: &CryptoProvider) -> bool {
         .any(|suite| suite.version().version == ProtocolVersion::TLSv1_2)
 }
 
+/// Whether every algorithm of `found` is one of `named`, by what it stands for.
+fn among(
+    found: &[&dyn SignatureVerificationAlgorithm],
+    named: &[&dyn SignatureVerificationAlgorithm],
+) -> bool {
+    let ids = |algorithm: &&dyn SignatureVerificationAlgorithm| {
+        (algorithm.public_key_alg_id(), algorithm.signature_alg_id())
+    };
+    found
+        .iter()
+        .all(|found| named.iter().any(|named| ids(named) == ids(found)))
+}
+
 /// Suites, versions, groups and schemes are the profile's, and every part the module's.
-fn provider(provider: &CryptoProvider, profile: &Profile) -> Vec<ConfigFault> {
+fn parts_of(provider: &CryptoProvider, profile: &Profile) -> Vec<ConfigFault> {
     // Destructured, so that a new part cannot be forgotten.
     let CryptoProvider {
         cipher_suites,
@@ -211,18 +226,23 @@ fn provider(provider: &CryptoProvider, profile: &Profile) -> Vec<ConfigFault> {
         }
     }
     for group in kx_groups {
-        if !Group::from_rustls(group.name())
-            .is_some_and(|found| profile.groups().iter().any(|row| row.value == found))
-        {
-            faults.push(ConfigFault::Group(format!("{:?}", group.name())));
+        let found = Group::from_rustls(group.name());
+        if !found.is_some_and(|found| profile.groups().iter().any(|row| row.value == found)) {
+            // rustls has no name for some of ours.
+            let name =
+                found.map_or_else(|| format!("{:?}", group.name()), |group| group.to_string());
+            faults.push(ConfigFault::Group(name));
         }
     }
-    for (scheme, _) in algorithms.mapping {
-        if !Scheme::from_rustls(*scheme)
-            .is_some_and(|found| profile.schemes().iter().any(|row| row.value == found))
-        {
+    let of_profile = provider::algorithms(profile);
+    for (scheme, candidates) in algorithms.mapping {
+        let named = of_profile.mapping.iter().find(|(named, _)| named == scheme);
+        if !named.is_some_and(|(_, named)| among(candidates, named)) {
             faults.push(ConfigFault::Scheme(format!("{scheme:?}")));
         }
+    }
+    if !among(algorithms.all, of_profile.all) {
+        faults.push(ConfigFault::Scheme("of a certificate".to_owned()));
     }
 
     let parts = [

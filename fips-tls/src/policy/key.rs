@@ -1,6 +1,7 @@
 use std::fmt;
 
 use fips_core::signing::KeyAlgorithm;
+use fips_core::verification::is_allowed_exponent;
 use x509_parser::oid_registry::{
     OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_NIST_EC_P521,
     OID_PKCS1_RSAENCRYPTION,
@@ -59,6 +60,12 @@ pub enum PublicKey {
     EcdsaP521,
     /// Any other kind: its object identifier, for an elliptic key that of the curve.
     Other(String),
+    /// RSA with a public exponent that FIPS 186-5 §5.1 does not allow: even, 2^16 or less, or
+    /// 2^256 or more. No rule takes it.
+    RsaExponent {
+        /// Bits of the modulus.
+        bits: u32,
+    },
     /// RSA.
     Rsa {
         /// Bits of the modulus.
@@ -71,7 +78,10 @@ impl PublicKey {
         let algorithm = &info.algorithm.algorithm;
         if *algorithm == OID_PKCS1_RSAENCRYPTION {
             return match info.parsed() {
-                Ok(Parsed::RSA(key)) => Self::Rsa {
+                Ok(Parsed::RSA(key)) if is_allowed_exponent(key.exponent) => Self::Rsa {
+                    bits: modulus_bits(key.modulus),
+                },
+                Ok(Parsed::RSA(key)) => Self::RsaExponent {
                     bits: modulus_bits(key.modulus),
                 },
                 _ => Self::Rsa { bits: 0 },
@@ -119,6 +129,11 @@ impl fmt::Display for PublicKey {
                 write!(f, "a key of object identifier {}", name::one_line(oid, 64))
             }
             Self::Rsa { bits } => write!(f, "RSA of {bits} bits"),
+            Self::RsaExponent { bits } => write!(
+                f,
+                "RSA of {bits} bits with a public exponent that FIPS 186-5 §5.1 does not allow \
+                 (odd, above 2^16, below 2^256; 65537 is usual)"
+            ),
         }
     }
 }
@@ -149,6 +164,7 @@ mod tests {
         let rule = KeyRule::RsaAtLeast(2048);
         assert!(rule.accepts(&PublicKey::Rsa { bits: 2048 }));
         assert!(!rule.accepts(&PublicKey::Rsa { bits: 2047 }));
+        assert!(!rule.accepts(&PublicKey::RsaExponent { bits: 4096 }));
         assert!(!rule.accepts(&PublicKey::EcdsaP256));
         assert!(KeyRule::EcdsaP384.accepts(&PublicKey::EcdsaP384));
         assert!(!KeyRule::EcdsaP384.accepts(&PublicKey::EcdsaP256));

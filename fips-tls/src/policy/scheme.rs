@@ -102,12 +102,24 @@ impl Scheme {
         Self::ALL.into_iter().find(|scheme| scheme.code() == code)
     }
 
-    pub(crate) fn from_rustls(scheme: SignatureScheme) -> Option<Self> {
-        Self::from_code(u16::from(scheme))
-    }
-
     pub(crate) fn rustls(self) -> SignatureScheme {
         SignatureScheme::from(self.code())
+    }
+
+    /// In words, such as `RSA-PSS with SHA-384`: of a certificate's signature, which names no
+    /// curve.
+    pub(crate) const fn in_certificates(self) -> &'static str {
+        match self {
+            Self::EcdsaP256Sha256 => "ECDSA with SHA-256",
+            Self::EcdsaP384Sha384 => "ECDSA with SHA-384",
+            Self::EcdsaP521Sha512 => "ECDSA with SHA-512",
+            Self::RsaPkcs1Sha256 => "RSA with SHA-256",
+            Self::RsaPkcs1Sha384 => "RSA with SHA-384",
+            Self::RsaPkcs1Sha512 => "RSA with SHA-512",
+            Self::RsaPssSha256 => "RSA-PSS with SHA-256",
+            Self::RsaPssSha384 => "RSA-PSS with SHA-384",
+            Self::RsaPssSha512 => "RSA-PSS with SHA-512",
+        }
     }
 
     pub(crate) fn from_core(scheme: signing::Scheme) -> Self {

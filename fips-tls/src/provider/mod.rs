@@ -6,6 +6,7 @@ mod fail_closed;
 mod hash;
 mod hkdf;
 mod kx;
+mod offered;
 mod prf;
 mod random;
 mod signing;
@@ -15,8 +16,9 @@ mod verification;
 use std::sync::{Arc, OnceLock};
 
 use fips_core::Boundary;
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 
+use crate::error::Error;
 use crate::policy::Profile;
 
 pub(crate) use signing::TlsSigningKey;
@@ -27,6 +29,21 @@ static BOUNDARY: OnceLock<Boundary> = OnceLock::new();
 
 pub(crate) fn boundary() -> Option<&'static Boundary> {
     BOUNDARY.get()
+}
+
+/// What certificates and handshakes may be signed with under `profile`.
+pub(crate) fn algorithms(profile: &Profile) -> WebPkiSupportedAlgorithms {
+    offered::offered(profile).algorithms
+}
+
+/// Whether the gate is open still, for what is built on a provider.
+pub(crate) fn still_open() -> Result<(), Error> {
+    boundary()
+        .map_or(Ok(()), Boundary::still_open)
+        .map_err(|source| Error::Module {
+            what: "TLS configuration",
+            source,
+        })
 }
 
 /// The rustls provider for `profile`.
@@ -46,6 +63,7 @@ pub(crate) fn boundary() -> Option<&'static Boundary> {
 /// an error. Those of TLS 1.3 work.
 pub fn provider(boundary: &Boundary, profile: &Profile) -> Arc<CryptoProvider> {
     BOUNDARY.get_or_init(|| *boundary);
+    let offered = offered::offered(profile);
     Arc::new(CryptoProvider {
         cipher_suites: profile
             .suites()
@@ -57,8 +75,8 @@ pub fn provider(boundary: &Boundary, profile: &Profile) -> Arc<CryptoProvider> {
             .iter()
             .map(|row| kx::group(row.value))
             .collect(),
-        signature_verification_algorithms: verification::ALGORITHMS,
+        signature_verification_algorithms: offered.algorithms,
         secure_random: &random::Drbg,
-        key_provider: &signing::Keys,
+        key_provider: offered.keys,
     })
 }

@@ -6,11 +6,21 @@ use rustls::pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer};
 use rustls::sign::{Signer, SigningKey};
 use rustls::{Error, OtherError, SignatureAlgorithm, SignatureScheme};
 
-use crate::policy::Scheme;
+use crate::policy::{Profile, Scheme};
 
-/// Loads private keys into the module.
+/// Loads private keys into the module, to sign with a profile's schemes alone.
 #[derive(Debug)]
-pub(super) struct Keys;
+pub(super) struct Keys {
+    profile: Profile,
+}
+
+impl Keys {
+    pub(super) fn new(profile: &Profile) -> Self {
+        Self {
+            profile: profile.clone(),
+        }
+    }
+}
 
 impl KeyProvider for Keys {
     fn load_private_key(&self, der: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
@@ -18,7 +28,15 @@ impl KeyProvider for Keys {
             Error::General("the gate is not open in this process: enter the boundary first".into())
         })?;
         let key = PrivateKey::from_der(boundary, &der).map_err(other)?;
-        Ok(Arc::new(TlsSigningKey::new(key).map_err(other)?))
+        if !self.profile.accepts_key(&key.algorithm().into()) {
+            return Err(Error::General(format!(
+                "profile {} takes no {} key",
+                self.profile.name(),
+                key.algorithm()
+            )));
+        }
+        let key = TlsSigningKey::new(key).map_err(other)?;
+        Ok(Arc::new(key.narrowed_to(&self.profile)))
     }
 
     fn fips(&self) -> bool {
@@ -27,9 +45,10 @@ impl KeyProvider for Keys {
 }
 
 /// A private key of the module, as rustls signs with it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TlsSigningKey {
     key: Arc<PrivateKey>,
+    schemes: Vec<CoreScheme>,
     public_key_info: Vec<u8>,
 }
 
@@ -37,14 +56,22 @@ impl TlsSigningKey {
     pub(crate) fn new(key: PrivateKey) -> Result<Self, fips_core::Error> {
         Ok(Self {
             public_key_info: key.public_key_info()?,
+            schemes: key.algorithm().schemes().to_vec(),
             key: Arc::new(key),
         })
+    }
+
+    /// The same key, signing with the profile's schemes alone.
+    pub(crate) fn narrowed_to(mut self, profile: &Profile) -> Self {
+        self.schemes
+            .retain(|scheme| profile.accepts_scheme(Scheme::from_core(*scheme)));
+        self
     }
 }
 
 impl SigningKey for TlsSigningKey {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
-        self.key.algorithm().schemes().iter().find_map(|&scheme| {
+        self.schemes.iter().find_map(|&scheme| {
             let tls = Scheme::from_core(scheme).rustls();
             offered.contains(&tls).then(|| {
                 Box::new(TlsSigner {

@@ -11,10 +11,13 @@ pub mod refusal;
 pub mod wire;
 
 use fips_core::{Boundary, Requirements};
-use fips_tls::{ClientConfig, Identity, Profile, ServerConfig, Trust};
+use fips_tls::{ClientConfig, Group, Identity, Profile, ServerConfig, Trust};
 
 /// The name test servers go by.
 pub const NAME: &str = "server.test";
+
+/// The groups of every version; the others are tried in `post_quantum.rs`.
+pub const CURVES: [Group; 3] = [Group::P256, Group::P384, Group::P521];
 
 pub fn boundary() -> Boundary {
     Boundary::enter_for_evaluation(Requirements::strict()).unwrap()

@@ -57,9 +57,12 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
         "Profile",
         &[
             ("accepts_key", "reads"),
+            ("accepts_scheme", "reads"),
+            ("cnsa1", "has a name: see the ceiling in profiles"),
             ("groups", "reads"),
             ("key_rules", "reads"),
             ("name", "reads"),
+            ("optional_groups", "reads"),
             ("schemes", "reads"),
             ("sp800_52r2", "has a name: see the ceiling in profiles"),
             ("suites", "reads"),

@@ -44,6 +44,16 @@ pub const WAYS: &[Way] = &[
         makes: |profile| vec![profile.clone().prefer_256()],
         adds: &[],
     },
+    Way {
+        name: "with_hybrids",
+        makes: |profile| profile.clone().with_hybrids().into_iter().collect(),
+        adds: &[0x11eb, 0x11ed],
+    },
+    Way {
+        name: "with_ml_kem",
+        makes: |profile| profile.clone().with_ml_kem().into_iter().collect(),
+        adds: &[0x0201, 0x0202],
+    },
 ];
 
 fn made(of: impl IntoIterator<Item = Result<Profile, NothingLeft>>) -> Vec<Profile> {

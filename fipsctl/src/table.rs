@@ -9,7 +9,7 @@ use fips_boundary::certs::time::format_description::well_known::Rfc3339;
 use crate::cli::Format;
 
 /// Rows under a header; empty columns are left out.
-pub(super) fn draw(
+pub(crate) fn draw(
     header: &[&str],
     rows: impl IntoIterator<Item = Vec<String>>,
     format: Format,
@@ -53,6 +53,6 @@ pub(super) fn draw(
 }
 
 /// RFC 3339, as the other programs print it.
-pub(super) fn date(moment: OffsetDateTime) -> String {
+pub(crate) fn date(moment: OffsetDateTime) -> String {
     moment.format(&Rfc3339).unwrap_or_default()
 }

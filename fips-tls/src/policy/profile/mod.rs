@@ -1,5 +1,10 @@
 use super::{Group, KeyRule, PublicKey, Scheme, Suite, Version};
 
+mod optional;
+
+pub use optional::NotOptional;
+use optional::{Choice, HYBRIDS, ML_KEM};
+
 /// One thing a profile names, and where that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Row<T> {
@@ -15,8 +20,9 @@ const fn row<T>(value: T, source: &'static str) -> Row<T> {
 
 /// Versions, suites, groups, signature schemes and key floors under one name.
 ///
-/// A profile is a filter over what the module's approved services can carry: it cannot be
-/// widened. The same value builds the server, the client and the judgement of a peer's chain.
+/// A profile is a filter over what the module's approved services can carry. It can be narrowed,
+/// and takes more groups only where it names them as optional. The same value builds the
+/// server, the client and the judgement of a peer's chain.
 ///
 /// ```
 /// use fips_tls::{Profile, Suite};
@@ -32,22 +38,64 @@ const fn row<T>(value: T, source: &'static str) -> Row<T> {
 pub struct Profile {
     name: &'static str,
     title: &'static str,
+    /// Where the key rules as a whole are written.
+    key_source: &'static str,
+    /// Where the rules for signatures of certificates are written.
+    signature_source: &'static str,
     versions: Vec<Row<Version>>,
     suites: Vec<Row<Suite>>,
     groups: Vec<Row<Group>>,
     schemes: Vec<Row<Scheme>>,
     key_rules: Vec<Row<KeyRule>>,
+    hybrids: Choice,
+    ml_kem: Choice,
 }
 
 impl Profile {
     /// The names [`str::parse`] takes.
-    pub const NAMES: &'static [&'static str] = &["sp800_52r2", "tls13"];
+    pub const NAMES: &'static [&'static str] = &["cnsa1", "sp800_52r2", "tls13"];
+
+    /// The CNSA suite 1.0 for TLS (RFC 9151): AES-256, SHA-384, P-384, RSA of 3072 bits or more.
+    ///
+    /// The RFC also lists finite-field groups, DHE and RSA key transport: none of them is an
+    /// approved service that this boundary offers, so they have no row.
+    pub fn cnsa1() -> Self {
+        Self {
+            name: "cnsa1",
+            title: "CNSA Suite 1.0 (RFC 9151)",
+            key_source: "RFC 9151 §4.2, §5.1, §5.2",
+            signature_source: "RFC 9151 §6.3, §7.2",
+            versions: vec![
+                row(Version::Tls13, "RFC 9151 §7"),
+                row(Version::Tls12, "RFC 9151 §6; EMS: RFC 9151 §6.1"),
+            ],
+            suites: vec![
+                row(Suite::Aes256GcmSha384, "RFC 9151 §4, §7"),
+                row(Suite::EcdheEcdsaAes256GcmSha384, "RFC 9151 §4, §6"),
+                row(Suite::EcdheRsaAes256GcmSha384, "RFC 9151 §4, §6"),
+            ],
+            groups: vec![row(Group::P384, "RFC 9151 §4.1, §5.1")],
+            schemes: vec![
+                row(Scheme::EcdsaP384Sha384, "RFC 9151 §6.2, §7.1"),
+                row(Scheme::RsaPssSha384, "RFC 9151 §6.2, §7.1"),
+                row(Scheme::RsaPkcs1Sha384, "RFC 9151 §6.2, §6.3, §7.2"),
+            ],
+            key_rules: vec![
+                row(KeyRule::EcdsaP384, "RFC 9151 §4.2, §5.1"),
+                row(KeyRule::RsaAtLeast(3072), "RFC 9151 §4.2, §5.2"),
+            ],
+            hybrids: Err(CNSA1_GROUPS),
+            ml_kem: Err(CNSA1_GROUPS),
+        }
+    }
 
     /// NIST SP 800-52r2: TLS 1.3, and TLS 1.2 with extended master secret. The default.
     pub fn sp800_52r2() -> Self {
         Self {
             name: "sp800_52r2",
             title: "NIST SP 800-52 Revision 2",
+            key_source: "SP 800-52r2 §3.2.1, SP 800-131Ar2 §3",
+            signature_source: "SP 800-131Ar2 §9, SP 800-52r2 §3.2.1",
             versions: vec![
                 row(Version::Tls13, "SP 800-52r2 §3.1"),
                 row(
@@ -98,6 +146,8 @@ impl Profile {
                     "SP 800-52r2 §3.2.1; SP 800-131Ar2 §3",
                 ),
             ],
+            hybrids: HYBRIDS,
+            ml_kem: ML_KEM,
         }
     }
 
@@ -127,45 +177,53 @@ impl Profile {
     }
 
     /// The same profile with these suites alone, in its own order; a version that keeps none
-    /// goes too.
+    /// goes too, and then the groups of that version alone.
     ///
     /// # Errors
     ///
     /// [`NothingLeft`] when the profile names none of them.
     pub fn narrow_suites(mut self, suites: &[Suite]) -> Result<Self, NothingLeft> {
         self.suites.retain(|row| suites.contains(&row.value));
-        let left = &self.suites;
-        self.versions
-            .retain(|row| left.iter().any(|suite| suite.value.version() == row.value));
-        if self.suites.is_empty() {
-            return Err(NothingLeft { profile: self.name });
-        }
-        Ok(self)
+        self.settled()
     }
 
-    /// The same profile with these groups alone, in its own order.
+    /// The same profile with these groups alone, in its own order; a version that keeps none
+    /// goes too, with its suites.
     ///
     /// # Errors
     ///
     /// [`NothingLeft`] when the profile names none of them.
     pub fn narrow_groups(mut self, groups: &[Group]) -> Result<Self, NothingLeft> {
         self.groups.retain(|row| groups.contains(&row.value));
-        if self.groups.is_empty() {
-            return Err(NothingLeft { profile: self.name });
-        }
-        Ok(self)
+        self.settled()
     }
 
     /// The same profile with one of its versions alone; `None` when it does not name that one.
     #[must_use]
     pub fn narrowed_to(self, version: Version) -> Option<Self> {
         let versions = keep(self.versions, |named| named == version);
-        let suites = keep(self.suites, |suite| suite.version() == version);
-        (!versions.is_empty()).then_some(Self {
-            versions,
-            suites,
-            ..self
-        })
+        Self { versions, ..self }.settled().ok()
+    }
+
+    /// Keeps the versions that have a suite and a group, and what belongs to those.
+    fn settled(mut self) -> Result<Self, NothingLeft> {
+        let (suites, groups) = (&self.suites, &self.groups);
+        self.versions.retain(|version| {
+            let version = version.value;
+            suites.iter().any(|row| row.value.version() == version)
+                && groups.iter().any(|row| row.value.usable_in(version))
+        });
+        let kept = |wanted: &dyn Fn(Version) -> bool| {
+            self.versions.iter().any(|version| wanted(version.value))
+        };
+        self.suites
+            .retain(|row| kept(&|version| row.value.version() == version));
+        self.groups
+            .retain(|row| kept(&|version| row.value.usable_in(version)));
+        if self.versions.is_empty() {
+            return Err(NothingLeft { profile: self.name });
+        }
+        Ok(self)
     }
 
     /// The stable name, one of [`NAMES`](Self::NAMES).
@@ -207,8 +265,24 @@ impl Profile {
     pub fn accepts_key(&self, key: &PublicKey) -> bool {
         self.key_rules.iter().any(|row| row.value.accepts(key))
     }
+
+    /// Whether handshakes and certificates may be signed so.
+    pub fn accepts_scheme(&self, scheme: Scheme) -> bool {
+        self.schemes.iter().any(|row| row.value == scheme)
+    }
+
+    /// Standard and section of the key rules, for refusals.
+    pub(crate) fn key_source(&self) -> &'static str {
+        self.key_source
+    }
+
+    /// Standard and section of the rules for certificates' signatures, for refusals.
+    pub(crate) fn signature_source(&self) -> &'static str {
+        self.signature_source
+    }
 }
 
+const CNSA1_GROUPS: &str = "RFC 9151 §4.1 names P-384 and no ML-KEM";
 const ECDSA: &str = "SP 800-52r2 §3.2.1; FIPS 186-5 §6; RFC 8446 §4.2.3";
 const RSA_PKCS1: &str = "SP 800-52r2 §3.2.1; FIPS 186-5 §5.4; RFC 8446 §4.2.3";
 const RSA_PSS: &str = "FIPS 186-5 §5.4; RFC 8446 §4.2.3";
@@ -228,6 +302,7 @@ impl std::str::FromStr for Profile {
 
     fn from_str(name: &str) -> Result<Self, UnknownProfile> {
         match name {
+            "cnsa1" => Ok(Self::cnsa1()),
             "sp800_52r2" => Ok(Self::sp800_52r2()),
             "tls13" => Ok(Self::tls13()),
             _ => Err(UnknownProfile {
@@ -264,6 +339,17 @@ mod tests {
             .collect()
     }
 
+    /// With every group that a profile lets be turned on.
+    fn widest() -> Vec<Profile> {
+        all()
+            .into_iter()
+            .map(|profile| {
+                let profile = profile.clone().with_hybrids().unwrap_or(profile);
+                profile.clone().with_ml_kem().unwrap_or(profile)
+            })
+            .collect()
+    }
+
     #[test]
     fn names_lead_to_profiles_and_unknown_ones_list_them() {
         for (profile, name) in all().iter().zip(Profile::NAMES) {
@@ -288,7 +374,7 @@ mod tests {
                 assert!(!rows[..index].iter().any(|other| other.value == row.value));
             }
         }
-        for profile in all() {
+        for profile in all().into_iter().chain(widest()) {
             check(profile.versions());
             check(profile.suites());
             check(profile.groups());
@@ -330,8 +416,33 @@ mod tests {
     }
 
     #[test]
+    fn a_version_goes_with_its_last_group_and_a_group_with_its_last_version() {
+        for profile in widest() {
+            let tls13_only = |group: &Group| !group.usable_in(Version::Tls12);
+            let groups: Vec<_> = profile.groups().iter().map(|row| row.value).collect();
+            if let Some(narrow) = profile.clone().narrowed_to(Version::Tls12) {
+                assert!(!narrow.groups().iter().any(|row| tls13_only(&row.value)));
+            }
+            for group in groups.into_iter().filter(tls13_only) {
+                let one = profile.clone().narrow_groups(&[group]).unwrap();
+                assert_eq!(one.versions().len(), 1, "{group}");
+                assert!(
+                    one.suites()
+                        .iter()
+                        .all(|row| row.value.version() == Version::Tls13),
+                    "{group}"
+                );
+                assert!(
+                    one.narrow_suites(&[Suite::EcdheRsaAes128GcmSha256])
+                        .is_err()
+                );
+            }
+        }
+    }
+
+    #[test]
     fn narrowing_keeps_one_version_and_adds_nothing() {
-        for profile in all() {
+        for profile in all().into_iter().chain(widest()) {
             for version in Version::ALL {
                 let named = profile.versions().iter().any(|row| row.value == version);
                 let Some(narrow) = profile.clone().narrowed_to(version) else {
