@@ -152,6 +152,7 @@ impl ClientBuilder<ClientReady> {
         };
         let resumption = Resumption::store(Arc::new(BoundedSessions::new(Arc::clone(&clock))));
         let parts = ClientParts {
+            provider: Arc::clone(&provider),
             resolver: Arc::clone(&resolver),
             key_log: Arc::new(NoKeyLog {}),
             clock: Arc::clone(&clock),
@@ -173,6 +174,7 @@ impl ClientBuilder<ClientReady> {
             .with_custom_certificate_verifier(verifier)
             .with_client_cert_resolver(resolver);
         config.alpn_protocols = alpn;
+        config.check_selected_alpn = true;
         config.require_ems = true;
         config.resumption = resumption;
         config.key_log = Arc::clone(&parts.key_log);
