@@ -167,7 +167,8 @@ fn flights_cut_short() {
                 let mut waiting = None;
                 ends.run(&mut |at, bytes| {
                     if at == flight {
-                        bytes.truncate(cut);
+                        // A signature may be some bytes shorter this time.
+                        bytes.truncate(cut.min(of_handshake(bytes) - 1));
                         waiting = Some(at);
                     } else if waiting.is_some() {
                         bytes.clear();
@@ -255,7 +256,7 @@ fn a_flipped_bit_in_each_readable_byte() {
         for (number, flight) in flights(&both).iter().enumerate() {
             let places = readable(flight);
             // Signatures vary in length: the last bytes are not always there.
-            let places = &places[..places.len().saturating_sub(2)];
+            let places = &places[..places.len().saturating_sub(8)];
             for at in places {
                 never_both_with(
                     &both,
