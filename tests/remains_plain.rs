@@ -2,6 +2,7 @@
 //! of the libraries below exactly what SECURITY.md says.
 
 mod remains;
+mod wire;
 
 use std::collections::BTreeSet;
 

@@ -6,6 +6,7 @@ use remains::HELD;
 use zeroizing_alloc::ZeroAlloc;
 
 mod remains;
+mod wire;
 
 /// As `fipsctl` has it.
 #[global_allocator]

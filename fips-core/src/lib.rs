@@ -54,6 +54,7 @@ mod statement;
 mod vectors;
 
 pub mod agreement;
+pub mod constant_time;
 pub mod digest;
 pub mod hkdf;
 pub mod hmac;

@@ -227,18 +227,18 @@ fn key_from_pem(text: &[u8]) -> Result<Zeroizing<PrivateKeyDer<'static>>, Error>
         fault,
     };
     let malformed = |why| fault(PemFault::Malformed(why));
-    for section in fips_core::pem::sections(text).map_err(malformed)? {
+    let sections = fips_core::pem::sections(text).map_err(malformed)?;
+    for section in &sections {
         if let Some(key) = section.private_key().map_err(malformed)? {
             return Ok(key);
         }
     }
-    Err(fault(if contains(text, b"BEGIN ENCRYPTED PRIVATE KEY") {
+    let encrypted = sections
+        .iter()
+        .any(|section| section.label() == b"ENCRYPTED PRIVATE KEY");
+    Err(fault(if encrypted {
         PemFault::EncryptedKey
     } else {
         PemFault::NoKey
     }))
-}
-
-fn contains(text: &[u8], needle: &[u8]) -> bool {
-    text.windows(needle.len()).any(|window| window == needle)
 }

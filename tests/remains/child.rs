@@ -25,6 +25,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, Server
 use zeroize::Zeroizing;
 
 use super::{FREED, HELD, MASK};
+use crate::wire::carry;
 
 /// Tells the parent a secret, such that its own bytes stand nowhere.
 fn tell(kind: &str, name: &str, secret: &[u8]) {
@@ -378,29 +379,6 @@ impl Ends {
         }
         (client, server)
     }
-}
-
-/// Forth and back; returns what came back.
-fn carry(client: &mut ClientConnection, server: &mut ServerConnection) -> Vec<u8> {
-    let mut wire = Vec::new();
-    while client.wants_write() {
-        client.write_tls(&mut wire).unwrap();
-    }
-    let mut bytes = &wire[..];
-    while !bytes.is_empty() {
-        server.read_tls(&mut bytes).unwrap();
-        server.process_new_packets().unwrap();
-    }
-    let mut wire = Vec::new();
-    while server.wants_write() {
-        server.write_tls(&mut wire).unwrap();
-    }
-    let mut bytes = &wire[..];
-    while !bytes.is_empty() {
-        client.read_tls(&mut bytes).unwrap();
-        client.process_new_packets().unwrap();
-    }
-    wire
 }
 
 #[derive(Debug)]
