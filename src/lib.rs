@@ -22,8 +22,7 @@
 //!
 //! These crates wipe their own secrets. rustls and aws-lc-rs free some of theirs unwiped: ECDH
 //! shared secrets, the key block of TLS 1.2, the secrets of handshakes and of tickets. A program
-//! that wipes whatever it frees keeps none of them in freed memory, for a few percent of a
-//! handshake's time:
+//! that wipes whatever it frees keeps none of them in freed memory:
 //!
 //! ```
 //! use std::alloc::System;
