@@ -19,7 +19,7 @@ mod tests {
     fn only_the_same_bytes_are_equal() {
         assert!(equal(b"", b""));
         let secret = [7; 40];
-        assert!(equal(&secret, &secret.to_vec()));
+        assert!(equal(&secret, &[7; 40]));
         for index in 0..secret.len() {
             let mut other = secret;
             other[index] ^= 0x80;
