@@ -11,15 +11,22 @@ use fips_boundary::certs::{Clock, Pki, SystemClock, key};
 use fips_boundary::core::agreement::{Curve, EphemeralKey, SharedSecret};
 use fips_boundary::core::digest::Algorithm;
 use fips_boundary::core::hkdf::Prk;
+use fips_boundary::core::kem::{self, DecapsulationKey, ParameterSet};
+use fips_boundary::core::key_wrap::{self, KeyEncryptionKey, Mode};
 use fips_boundary::core::seal::SealingKey;
 use fips_boundary::core::signing::{KeyAlgorithm, PrivateKey};
-use fips_boundary::core::{Boundary, Diagnostic, Requirements, hmac, random, tls12_prf};
+use fips_boundary::core::{Boundary, Diagnostic, Requirements, hmac, pbkdf2, random, tls12_prf};
 use fips_boundary::tls::{
     ClientConfig, Identity, Profile, ServerConfig, Suite, Trust, Version, provider,
 };
-use rustls::crypto::{ActiveKeyExchange, SharedSecret as TlsSecret, SupportedKxGroup};
+use rustls::crypto::{
+    ActiveKeyExchange, CompletedKeyExchange, SharedSecret as TlsSecret, SupportedKxGroup,
+};
+use rustls::ffdhe_groups::FfdheGroup;
 use rustls::server::ProducesTickets;
-use rustls::{ClientConnection, HandshakeKind, KeyLog, NamedGroup, ServerConnection};
+use rustls::{
+    ClientConnection, HandshakeKind, KeyLog, NamedGroup, ProtocolVersion, ServerConnection,
+};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use zeroize::Zeroizing;
@@ -71,6 +78,7 @@ struct Alive {
     _written: Vec<(Zeroizing<Vec<u8>>, Zeroizing<String>)>,
     _identities: Vec<Identity>,
     _sealing: SealingKey,
+    _wrapping: KeyEncryptionKey,
     _opened: Zeroizing<Vec<u8>>,
     _mac: hmac::Key,
     _prks: Vec<Prk>,
@@ -128,6 +136,24 @@ impl Alive {
         tell("bytes", "PRF output", &master);
         outputs.push(master);
 
+        let wrapping = KeyEncryptionKey::from_bytes(
+            boundary,
+            key_wrap::Cipher::Aes256,
+            &input("key-encryption key", 32),
+        )
+        .unwrap();
+        for mode in [Mode::Kw, Mode::Kwp] {
+            let wrapped = wrapping
+                .wrap_key(mode, &input(&format!("{mode:?} content"), 48))
+                .unwrap();
+            outputs.push(wrapping.unwrap_key(mode, &wrapped).unwrap());
+        }
+        let (salt, key) =
+            pbkdf2::derive_new(Algorithm::Sha256, &input("password", 24), 1000, 32).unwrap();
+        assert_eq!(salt.len(), pbkdf2::SALT_LEN);
+        tell("bytes", "PBKDF2 output", &key);
+        outputs.push(key);
+
         let mut connections = Vec::new();
         let mut configs = Vec::new();
         for version in [Version::Tls12, Version::Tls13] {
@@ -143,9 +169,14 @@ impl Alive {
             configs.push((ends.client, ends.server));
         }
 
-        let bare = Ends::of_provider(boundary, work);
-        connections.push(bare.connect("full"));
-        configs.push((bare.client, bare.server));
+        for (name, profile) in [
+            ("provider", Profile::sp800_52r2()),
+            ("hybrid", Profile::sp800_52r2().with_hybrids().unwrap()),
+        ] {
+            let bare = Ends::of_provider(boundary, work, name, &profile);
+            connections.push(bare.connect("full"));
+            configs.push((bare.client, bare.server));
+        }
 
         make_pki(boundary, work);
         let (generated, written) = generated_keys(boundary);
@@ -160,10 +191,11 @@ impl Alive {
             _written: written,
             _identities: identities(boundary, work),
             _sealing: sealing,
+            _wrapping: wrapping,
             _opened: opened,
             _mac: mac,
             _prks: prks,
-            _shared: shared_secrets(),
+            _shared: shared_secrets().into_iter().chain(encapsulated()).collect(),
             _inputs: inputs,
             _outputs: outputs,
             _connections: connections,
@@ -185,6 +217,19 @@ fn shared_secrets() -> Vec<SharedSecret> {
             ];
             tell("bytes", &format!("ECDH {curve:?}"), secrets[0].as_bytes());
             secrets
+        })
+        .collect()
+}
+
+fn encapsulated() -> Vec<SharedSecret> {
+    [ParameterSet::MlKem768, ParameterSet::MlKem1024]
+        .into_iter()
+        .flat_map(|parameters| {
+            let key = DecapsulationKey::generate(parameters).unwrap();
+            let (ciphertext, secret) =
+                kem::encapsulate(parameters, key.encapsulation_key()).unwrap();
+            tell("bytes", &format!("{parameters:?}"), secret.as_bytes());
+            [secret, key.decapsulate(&ciphertext).unwrap()]
         })
         .collect()
 }
@@ -317,17 +362,21 @@ impl Ends {
 
     /// Over the bare provider, which is also asked to load the key; the shared secret of the
     /// exchange is told, too.
-    fn of_provider(boundary: &Boundary, work: &Path) -> Self {
+    fn of_provider(
+        boundary: &Boundary,
+        work: &Path,
+        name: &'static str,
+        profile: &Profile,
+    ) -> Self {
         let log = Arc::new(Teller {
-            version: "provider".to_owned(),
+            version: name.to_owned(),
             word: Mutex::new(""),
         });
-        let mut provider =
-            rustls::crypto::CryptoProvider::clone(&provider(boundary, &Profile::sp800_52r2()));
+        let mut provider = rustls::crypto::CryptoProvider::clone(&provider(boundary, profile));
         provider.kx_groups = provider
             .kx_groups
             .into_iter()
-            .map(|group| &*Box::leak(Box::new(Group(group))) as &dyn SupportedKxGroup)
+            .map(|group| &*Box::leak(Box::new(Group(group, name))) as &dyn SupportedKxGroup)
             .collect();
         let provider = Arc::new(provider);
         let der = read(work.join("from-der.key"));
@@ -439,33 +488,51 @@ impl ProducesTickets for Tickets {
 
 /// A group of the provider, and the secret it agrees on.
 #[derive(Debug)]
-struct Group(&'static dyn SupportedKxGroup);
+struct Group(&'static dyn SupportedKxGroup, &'static str);
+
+fn told(secret: TlsSecret, name: &str) -> TlsSecret {
+    let name = format!("{name} full: pre-master secret");
+    tell("bytes", &name, secret.secret_bytes());
+    secret
+}
 
 impl SupportedKxGroup for Group {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, rustls::Error> {
-        Ok(Box::new(Exchange(self.0.start()?)))
+        Ok(Box::new(Exchange(self.0.start()?, self.1)))
+    }
+
+    fn start_and_complete(&self, share: &[u8]) -> Result<CompletedKeyExchange, rustls::Error> {
+        let done = self.0.start_and_complete(share)?;
+        let secret = told(done.secret, self.1);
+        Ok(CompletedKeyExchange { secret, ..done })
+    }
+
+    fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {
+        self.0.ffdhe_group()
     }
 
     fn name(&self) -> NamedGroup {
         self.0.name()
     }
+
+    fn usable_for_version(&self, version: ProtocolVersion) -> bool {
+        self.0.usable_for_version(version)
+    }
 }
 
-struct Exchange(Box<dyn ActiveKeyExchange>);
+struct Exchange(Box<dyn ActiveKeyExchange>, &'static str);
 
 impl ActiveKeyExchange for Exchange {
-    fn complete(self: Box<Self>, peer: &[u8]) -> Result<TlsSecret, rustls::Error> {
-        let secret = self.0.complete(peer)?;
-        tell(
-            "bytes",
-            "provider full: pre-master secret",
-            secret.secret_bytes(),
-        );
-        Ok(secret)
+    fn complete(self: Box<Self>, share: &[u8]) -> Result<TlsSecret, rustls::Error> {
+        Ok(told(self.0.complete(share)?, self.1))
     }
 
     fn pub_key(&self) -> &[u8] {
         self.0.pub_key()
+    }
+
+    fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {
+        self.0.ffdhe_group()
     }
 
     fn group(&self) -> NamedGroup {

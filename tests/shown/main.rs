@@ -24,6 +24,8 @@ const HOLDS: &[&str] = &[
     "fips_core::hkdf::Prk",
     "fips_core::hmac::Key",
     "fips_core::hmac::Tag",
+    "fips_core::kem::DecapsulationKey",
+    "fips_core::key_wrap::KeyEncryptionKey",
     "fips_core::pem::Section",
     "fips_core::record::Opener",
     "fips_core::record::Sealer",
@@ -90,7 +92,6 @@ const NONE: &[(&str, &[&str])] = &[
         &[
             "fips_core::boundary::Status",
             "fips_core::boundary::Waiver",
-            "fips_core::build_facts::BuildFacts",
             "fips_core::check::Check",
             "fips_core::evidence::Evidence",
             "fips_core::kernel::KernelDetector",

@@ -73,14 +73,18 @@ fn field_is_plain<'t>(
             .elems
             .iter()
             .all(|part| field_is_plain(types, within, part, above)),
+        // Words of the program's own, and lists of plain values.
         syn::Type::Reference(reference) => {
             let lasting = reference
                 .lifetime
                 .as_ref()
                 .is_some_and(|l| l.ident == "static");
-            let text =
-                matches!(&*reference.elem, syn::Type::Path(path) if path.path.is_ident("str"));
-            lasting && text
+            lasting
+                && match &*reference.elem {
+                    syn::Type::Path(path) => path.path.is_ident("str"),
+                    syn::Type::Slice(slice) => field_is_plain(types, within, &slice.elem, above),
+                    _ => false,
+                }
         }
         syn::Type::Path(path) => {
             // With a path before it, it is of another crate.

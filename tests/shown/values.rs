@@ -18,10 +18,12 @@ use fips_boundary::certs::{
 use fips_boundary::core::agreement::{Curve, EphemeralKey};
 use fips_boundary::core::digest::{Algorithm, Context};
 use fips_boundary::core::hkdf::Prk;
+use fips_boundary::core::kem::{self, DecapsulationKey, ParameterSet};
+use fips_boundary::core::key_wrap::{self, KeyEncryptionKey, Mode};
 use fips_boundary::core::record::{Cipher, Opener, Protocol, Sealer};
 use fips_boundary::core::seal::SealingKey;
 use fips_boundary::core::signing::PrivateKey;
-use fips_boundary::core::{self, Boundary, Diagnostic, Requirements, hmac, pem, random};
+use fips_boundary::core::{self, Boundary, Diagnostic, Requirements, hmac, pbkdf2, pem, random};
 use fips_boundary::tls::{
     self, ClientConfig, Identity, Profile, ServerConfig, Session, Trust, Version,
 };
@@ -162,6 +164,19 @@ fn of_core(values: &mut Values, boundary: &Boundary) {
     values.secret(shared.as_bytes());
     values.debug("fips_core::agreement::SharedSecret", &shared);
 
+    let kem = DecapsulationKey::generate(ParameterSet::MlKem768).unwrap();
+    assert_eq!(
+        format!("{kem:?}"),
+        "DecapsulationKey { parameters: MlKem768, .. }"
+    );
+    values.debug("fips_core::kem::DecapsulationKey", &kem);
+    let (_, shared) = kem::encapsulate(ParameterSet::MlKem768, kem.encapsulation_key()).unwrap();
+    values.secret(shared.as_bytes());
+    values.debug("fips_core::agreement::SharedSecret", &shared);
+    let wrapping =
+        KeyEncryptionKey::from_bytes(boundary, key_wrap::Cipher::Aes256, &secret).unwrap();
+    values.debug("fips_core::key_wrap::KeyEncryptionKey", &wrapping);
+
     let torn = |der: &[u8]| {
         let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(der));
         PrivateKey::from_der(boundary, &der).unwrap_err()
@@ -175,6 +190,11 @@ fn of_core(values: &mut Values, boundary: &Boundary) {
         hmac::Key::new(Algorithm::Sha256, &secret[..13]).unwrap_err(),
         sealing.open(b"", &secret).unwrap_err(),
         other.agree(&secret).unwrap_err(),
+        kem.decapsulate(&secret).unwrap_err(),
+        KeyEncryptionKey::from_bytes(boundary, key_wrap::Cipher::Aes128, &secret).unwrap_err(),
+        wrapping.wrap_key(Mode::Kw, &secret[..31]).unwrap_err(),
+        wrapping.unwrap_key(Mode::Kwp, &secret).unwrap_err(),
+        pbkdf2::derive(Algorithm::Sha256, &secret[..13], &[0; 16], 1000, 32).unwrap_err(),
     ];
     errors.extend((0..der.len()).map(|len| torn(&der[..len])));
     for error in errors {
