@@ -64,6 +64,7 @@ mod vectors;
 pub mod fuzzing;
 
 pub mod agreement;
+pub mod constant_time;
 pub mod digest;
 pub mod hkdf;
 pub mod hmac;

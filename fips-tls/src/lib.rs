@@ -42,6 +42,13 @@
 //!   [`EXCEPTIONS`](fips_core::indicator::EXCEPTIONS).
 //! * [`provider`]: the bare provider, for crates that take nothing else.
 //!
+//! # Security
+//!
+//! Private keys and what this crate makes of them are wiped when dropped. rustls and aws-lc-rs
+//! free some secrets of connections unwiped: ECDH shared secrets, the key block of TLS 1.2, the
+//! secrets of handshakes and of tickets. A program that minds sets a global allocator that wipes
+//! what is freed, such as `zeroizing_alloc::ZeroAlloc`, as `fipsctl` does.
+//!
 //! # Features
 //!
 //! `evaluation` (off): see `fips-core`.

@@ -12,11 +12,17 @@ mod session;
 mod status;
 mod table;
 
+use std::alloc::System;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 use exit::Failure;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Wipes what is freed: the libraries below leave copies of session secrets (SECURITY.md).
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
