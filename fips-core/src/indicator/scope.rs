@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -94,11 +95,19 @@ impl Default for Ledger {
 }
 
 /// A future whose polls run inside a [`Ledger`]'s scope.
-#[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct Recorded<F> {
     ledger: Ledger,
     future: Pin<Box<F>>,
+}
+
+/// The future may hold a connection's secrets, and is not shown.
+impl<F> fmt::Debug for Recorded<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorded")
+            .field("ledger", &self.ledger)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<F: Future> Future for Recorded<F> {
