@@ -15,6 +15,7 @@ build: ## release build of fipsctl, strict
 
 test: ## all tests: first that the normal build refuses, then everything under evaluation
 	scripts/deps test
+	scripts/peers
 	scripts/vectors
 	$(CARGO) test --locked -p fips-core -p fipsctl
 	$(CARGO) test --locked --workspace $(EVALUATION)

@@ -252,7 +252,14 @@ fn a_peer_is_read_with_all_its_names() {
         .collect();
     assert_eq!(addresses, ["10.0.0.1", "fd00::1"]);
     assert_eq!(peer.uris(), ["spiffe://test/node"]);
-    assert_eq!(peer.serial(), format!("{:X}", 4711));
+    let files = Files::new();
+    let leaf = files.write("leaf.crt", &chain);
+    let serial = program::run(
+        program::openssl()
+            .args(["x509", "-noout", "-serial", "-in"])
+            .arg(leaf),
+    );
+    assert_eq!(serial.trim(), format!("serial={}", peer.serial()));
     assert_eq!(peer.subject(), "O=second,O=system:nodes,CN=system:node:one");
     assert_eq!(peer.issuer(), "CN=test CA");
     let now = SystemTime::now();

@@ -1,4 +1,5 @@
-//! Both of our sides against OpenSSL: every suite, group, key and mode.
+//! Both of our sides against OpenSSL: every suite, group and key of both versions, with client
+//! certificates and without. `peers` has the other modes and the other implementations.
 
 mod support;
 

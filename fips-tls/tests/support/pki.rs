@@ -194,6 +194,10 @@ impl Ca {
         .subject_alt_names;
         params.extended_key_usages = vec![leaf.usage.clone()];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        if algorithm.is_rsa() {
+            // NSS takes no RSA server certificate without, whatever the key exchange.
+            params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
+        }
         params.not_before = OffsetDateTime::now_utc() + leaf.starts;
         params.not_after = OffsetDateTime::now_utc() + leaf.ends;
         let issuer = Issuer::from_params(&self.params, RcgenKey(Arc::clone(&self.key)));
@@ -248,6 +252,9 @@ pub fn openssl_issue(
     let extensions = files.write("ext", extensions);
     let request = files.path("leaf.csr");
     let subject = format!("/CN={common_name}");
+    // One of its own: NSS takes no two certificates of an issuer with the same.
+    let serial = u64::from_be_bytes(fips_core::random::bytes().unwrap()) >> 1;
+    let serial = serial.to_string();
     program::run(
         program::openssl()
             .args(["req", "-new", "-sha256", "-subj", &subject, "-key"])
@@ -265,7 +272,7 @@ pub fn openssl_issue(
             .arg(&ca_key)
             .arg("-extfile")
             .arg(&extensions)
-            .args(["-set_serial", "4711"]),
+            .args(["-set_serial", &serial]),
     )
 }
 
