@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use fips_boundary::core::Boundary;
+use fips_boundary::core::indicator::Ledger;
 use fips_boundary::tls::{Explanation, Identity, Profile, ServerConfig, Session, Trust};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -55,9 +56,12 @@ async fn run() -> Result<(), Box<dyn Error>> {
         let (socket, from) = listener.accept().await?;
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
-            if let Err(error) = serve(&acceptor, socket).await {
+            // What this connection asks of the module, told by the module's service indicator.
+            let ledger = Ledger::new();
+            if let Err(error) = ledger.recorded(serve(&acceptor, socket)).await {
                 println!("{from}: {error}");
             }
+            println!("{from}: {}", ledger.summary());
         });
     }
 }

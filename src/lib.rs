@@ -18,6 +18,22 @@
 //! }
 //! ```
 //!
+//! # Security
+//!
+//! These crates wipe their own secrets. rustls and aws-lc-rs free some of theirs unwiped: ECDH
+//! shared secrets, the key block of TLS 1.2, the secrets of handshakes and of tickets. A program
+//! that wipes whatever it frees keeps none of them in freed memory:
+//!
+//! ```
+//! use std::alloc::System;
+//!
+//! use zeroizing_alloc::ZeroAlloc;
+//!
+//! #[global_allocator]
+//! static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
+//! # fn main() {}
+//! ```
+//!
 //! # Features
 //!
 //! `evaluation` (off): adds `Boundary::enter_for_evaluation()` for development machines without

@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Once;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
 
 use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
 use fips_boundary::certs::store::DirStore;
@@ -72,6 +74,8 @@ impl Files {
 struct Server {
     child: Child,
     port: String,
+    /// What it prints after its address.
+    lines: Receiver<String>,
 }
 
 impl Server {
@@ -91,9 +95,18 @@ impl Server {
                 Some(address.rsplit_once(':')?.1.to_owned())
             })
             .expect("the server says where it listens");
-        // Kept open, so that the server can go on printing.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, port }
+        // Read on, so that the server can go on printing.
+        let (sender, rest) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        Self {
+            child,
+            port,
+            lines: rest,
+        }
     }
 }
 
@@ -129,6 +142,17 @@ fn tokio_rustls_server_and_client() {
     let out = client("mtls_client", &files, "client", &server.port);
     assert!(out.status.success(), "{}", text(&out));
     assert!(text(&out).contains("hello etcd-client"), "{}", text(&out));
+    // At the connection's end, what it asked of the module.
+    let ledger = loop {
+        let line = server.lines.recv_timeout(Duration::from_secs(60)).unwrap();
+        if line.contains("calls approved") {
+            break line;
+        }
+    };
+    assert!(
+        ledger.contains(" 0 excepted, 0 failed, 0 dropped"),
+        "{ledger}"
+    );
 }
 
 #[test]

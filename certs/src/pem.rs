@@ -1,45 +1,24 @@
-//! PEM files (RFC 7468): the sections of one, and writing them.
+//! PEM files (RFC 7468): the sections of one.
 
-use data_encoding::BASE64;
+use fips_core::pem::{self, Section};
 use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::{PemObject, SectionKind};
-use zeroize::Zeroizing;
+
+pub(crate) use fips_core::pem::encode;
 
 /// The largest file taken: thousands of certificates, and no way to fill the memory.
 const MOST_BYTES: usize = 1 << 20;
-/// Characters of a line (RFC 7468 §2) as bytes before encoding.
-const LINE: usize = 48;
-
-/// A section's kind and content, wiped when dropped.
-pub(crate) type Section = (SectionKind, Zeroizing<Vec<u8>>);
-
-/// Writes one section. No copy of `der` stays behind in memory but the answer.
-pub(crate) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
-    let lines = der.len().div_ceil(LINE);
-    let mut text = Zeroizing::new(String::with_capacity(
-        BASE64.encode_len(der.len()) + lines + 2 * label.len() + 32,
-    ));
-    text.push_str("-----BEGIN ");
-    text.push_str(label);
-    text.push_str("-----\n");
-    for line in der.chunks(LINE) {
-        BASE64.encode_append(line, &mut text);
-        text.push('\n');
-    }
-    text.push_str("-----END ");
-    text.push_str(label);
-    text.push_str("-----\n");
-    text
-}
 
 /// The certificates of a file, in its order; other sections are an error, since a file of
 /// certificates that also holds a key is a leak.
 pub(crate) fn certificates(file: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let found = sections(file)?
-        .into_iter()
-        .map(|(kind, der)| match kind {
-            SectionKind::Certificate => Ok(CertificateDer::from(der.to_vec())),
-            other => Err(format!("holds a section {other:?} besides certificates")),
+        .iter()
+        .map(|section| match section.label() {
+            b"CERTIFICATE" => Ok(CertificateDer::from(decode(section)?.to_vec())),
+            _ => Err(format!(
+                "holds a section {} besides certificates",
+                name(section)
+            )),
         })
         .collect::<Result<Vec<_>, _>>()?;
     if found.is_empty() {
@@ -48,8 +27,8 @@ pub(crate) fn certificates(file: &[u8]) -> Result<Vec<CertificateDer<'static>>, 
     Ok(found)
 }
 
-/// The known sections of a file: base64 of keys is decoded in constant time.
-pub(crate) fn sections(file: &[u8]) -> Result<Vec<Section>, String> {
+/// The sections of a file.
+pub(crate) fn sections(file: &[u8]) -> Result<Vec<Section<'_>>, String> {
     if file.is_empty() {
         return Err("is empty".into());
     }
@@ -59,14 +38,20 @@ pub(crate) fn sections(file: &[u8]) -> Result<Vec<Section>, String> {
             file.len()
         ));
     }
-    fips_core::pem::check_frames(file).map_err(|why| format!("is not whole PEM: {why}"))?;
-    <(SectionKind, Vec<u8>)>::pem_slice_iter(file)
-        .map(|section| {
-            section
-                .map(|(kind, der)| (kind, Zeroizing::new(der)))
-                .map_err(|error| format!("is not PEM: {error}"))
-        })
-        .collect()
+    pem::sections(file).map_err(|why| format!("is not whole PEM: {why}"))
+}
+
+fn decode(section: &Section<'_>) -> Result<zeroize::Zeroizing<Vec<u8>>, String> {
+    section.decode().map_err(not_pem)
+}
+
+pub(crate) fn not_pem(why: String) -> String {
+    format!("is not PEM: {why}")
+}
+
+/// A section's label, for messages.
+pub(crate) fn name(section: &Section<'_>) -> String {
+    section.label().escape_ascii().to_string()
 }
 
 #[cfg(test)]
@@ -74,21 +59,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
-        for length in [1, 47, 48, 49, 96, 1000] {
-            let der = vec![0xa5; length];
-            let text = encode("CERTIFICATE", &der);
-            assert!(text.lines().all(|line| line.len() <= 64));
-            assert_eq!(certificates(text.as_bytes()).unwrap(), [der.into()]);
-        }
+    fn the_certificates_of_a_file_in_its_order() {
+        let file = [encode("CERTIFICATE", b"one"), encode("CERTIFICATE", b"two")];
+        let file = [file[0].as_bytes(), b"words\n", file[1].as_bytes()].concat();
+        let found = certificates(&file).unwrap();
+        assert_eq!(found, [b"one".to_vec().into(), b"two".to_vec().into()]);
     }
 
     #[test]
     fn what_is_not_a_file_of_certificates_is_refused() {
         let key = encode("PRIVATE KEY", b"x");
+        // OpenSSL's form with trust settings: not the certificate that its reader expects.
+        let trusted = encode("TRUSTED CERTIFICATE", b"x");
         let torn = b"-----BEGIN CERTIFICATE-----\nAAAA\n";
         let huge = vec![b'\n'; MOST_BYTES + 1];
-        for file in [b"".as_slice(), b"text", key.as_bytes(), torn, &huge] {
+        for file in [
+            b"".as_slice(),
+            b"text",
+            key.as_bytes(),
+            trusted.as_bytes(),
+            torn,
+            &huge,
+        ] {
             assert!(certificates(file).is_err());
         }
     }

@@ -7,6 +7,8 @@ use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::indicator::Service;
 use crate::kernel::{KernelDetector, KernelFips};
+use crate::requirements::Requirements;
+use crate::self_test::{self, Periodic, SelfTestRun, SelfTests};
 use crate::{BuildFacts, Refusal, Statement, build_facts, entropy, environment, ffi, module};
 
 /// The witness that the gate is open in this process.
@@ -15,43 +17,6 @@ use crate::{BuildFacts, Refusal, Statement, build_facts, entropy, environment, f
 /// It is a small `Copy` value: hand it by reference to whatever makes keys or configurations.
 #[derive(Clone, Copy, Debug)]
 pub struct Boundary(());
-
-/// What an entry asks for beyond, or short of, the strict rules.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Requirements {
-    accept_patched_branch: bool,
-    non_dumpable: bool,
-}
-
-impl Requirements {
-    /// The strict rules alone.
-    pub const fn strict() -> Self {
-        Self {
-            accept_patched_branch: false,
-            non_dumpable: false,
-        }
-    }
-
-    /// Accepts a later release of the branch whose certificate names 3.1.0 (3.2.0 to 3.6.0),
-    /// for who follows an update-stream policy. Recorded as a waiver in every status.
-    #[must_use]
-    pub const fn accept_patched_branch(self) -> Self {
-        Self {
-            accept_patched_branch: true,
-            ..self
-        }
-    }
-
-    /// Makes the process non-dumpable: no core file, no ptrace by the same user. Off unless
-    /// asked, since it changes the owner of this process's files in procfs.
-    #[must_use]
-    pub const fn non_dumpable(self) -> Self {
-        Self {
-            non_dumpable: true,
-            ..self
-        }
-    }
-}
 
 /// How the gate was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -121,9 +86,15 @@ impl Status {
         &self.waivers
     }
 
-    /// What may be said about this process.
+    /// What may be said about this process, as its entry found it.
     pub fn statement(&self) -> &Statement {
         &self.statement
+    }
+
+    /// The module's own tests since the start of this process, as of now: how many runs, and
+    /// how the last one went.
+    pub fn self_tests(&self) -> SelfTests {
+        self_test::done()
     }
 }
 
@@ -171,6 +142,28 @@ impl Boundary {
             .expect("a witness exists, so the status is set")
     }
 
+    /// Has the module test itself now: its integrity and every known answer (security policy
+    /// §10.5, ISO/IEC 19790:2012 §7.10). Takes some 6 ms; other threads may go on using the
+    /// module.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SelfTestFailed`] when a test fails, or has failed before in this process. Then
+    /// the gate is closed for good: every service answers with this error, an entry refuses.
+    pub fn self_test(&self) -> Result<SelfTestRun, Error> {
+        self_test::run()
+    }
+
+    /// Whether the gate is open still: it closes when a test of the module fails, on request or
+    /// periodically. Every service asks this by itself; a program asks it to know when to end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SelfTestFailed`].
+    pub fn still_open(&self) -> Result<(), Error> {
+        self_test::require_passed()
+    }
+
     /// Everything known about this boundary, as data.
     pub fn evidence(&self) -> Evidence {
         Evidence::of_status(self.status())
@@ -195,6 +188,11 @@ impl Boundary {
     fn open(requirements: Requirements, opening: Opening) -> Result<Self, Refusal> {
         let _entering = ENTERING.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(status) = STATUS.get() {
+            if self_test::require_passed().is_err() {
+                return Err(Refusal {
+                    checks: self_test::checks_after_failure().to_vec(),
+                });
+            }
             return if (status.requirements, status.opening) == (requirements, opening) {
                 Ok(Self(()))
             } else {
@@ -207,6 +205,14 @@ impl Boundary {
             waive_for_evaluation(&kernel, &mut checks);
         }
         let failed = |checks: &[Check]| checks.iter().any(|check| check.outcome == Outcome::Failed);
+        let periodic = match requirements.self_test_every {
+            Some(every) if !failed(&checks) => {
+                let periodic = Periodic::prepare(every);
+                checks.push(self_test::periodic_check(every, periodic.as_ref().err()));
+                periodic.ok()
+            }
+            _ => None,
+        };
         if requirements.non_dumpable && !failed(&checks) {
             // Last, so that a refusal leaves the process as it was.
             checks.push(environment::become_non_dumpable());
@@ -252,21 +258,28 @@ impl Boundary {
         };
         // Nobody else can have set it: entries are serialised by the lock above.
         let _ = STATUS.set(status);
+        if let Some(periodic) = periodic {
+            periodic.start();
+        }
         Ok(Self(()))
     }
 }
 
-/// Fails with [`Error::GateClosed`] until an entry has succeeded: one atomic load.
+/// Fails with [`Error::GateClosed`] until an entry has succeeded, and with
+/// [`Error::SelfTestFailed`] after a test of the module has failed: two atomic loads.
 #[inline]
 pub(crate) fn require_open(service: Service) -> Result<(), Error> {
     match STATUS.get() {
-        Some(_) => Ok(()),
+        Some(_) => self_test::require_passed(),
         None => Err(Error::GateClosed { service }),
     }
 }
 
 /// The checks, with what an entry would do to the process.
 fn announced(requirements: Requirements, mut checks: Vec<Check>) -> Vec<Check> {
+    if let Some(every) = requirements.self_test_every {
+        checks.push(self_test::would_be_periodic(every));
+    }
     if requirements.non_dumpable {
         checks.push(environment::would_become_non_dumpable());
     }
@@ -282,7 +295,7 @@ fn run_checks(requirements: Requirements) -> (KernelFips, Vec<Check>) {
         &ffi::version_string(),
         requirements.accept_patched_branch,
     ));
-    checks.extend(integrity());
+    checks.extend(self_test::checks());
     checks.extend(entropy::checks(&facts));
     checks.extend(environment::checks());
     checks.extend(build_facts::checks(&facts));
@@ -303,42 +316,6 @@ fn patched_branch_accepted(checks: &[Check]) -> bool {
     checks
         .iter()
         .any(|check| check.id == module::VERSION && check.outcome == Outcome::Waived)
-}
-
-/// The module's own tests, run now. It aborts the process when one fails; a `false` would be
-/// a module of another kind, and fails too.
-fn integrity() -> [Check; 2] {
-    let judge = |check: Check, passed: bool| {
-        if passed {
-            check.found("passed, just now")
-        } else {
-            check
-                .found("the module answered with a failure")
-                .fails_with("do not use this binary: build it again from clean sources")
-        }
-    };
-    [
-        judge(
-            Check::passed(
-                Group::Integrity,
-                "integrity.hmac",
-                "HMAC-SHA-256 over the module in memory equals the recorded one",
-            )
-            .read_from("BORINGSSL_integrity_test()")
-            .source("security policy of #5314, §5.1, §10.5; ISO/IEC 19790 §7.5"),
-            ffi::integrity_test(),
-        ),
-        judge(
-            Check::passed(
-                Group::Integrity,
-                "integrity.known-answers",
-                "every known-answer test passes",
-            )
-            .read_from("BORINGSSL_self_test()")
-            .source("security policy of #5314, §10.5; ISO/IEC 19790 §7.10"),
-            ffi::self_test(),
-        ),
-    ]
 }
 
 fn waive_for_evaluation(kernel: &KernelFips, checks: &mut [Check]) {

@@ -1,5 +1,7 @@
 use serde::Serialize;
 
+use crate::rfc4514;
+
 /// Which of the gate's six questions a check belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -95,8 +97,10 @@ impl Check {
         }
     }
 
-    pub(crate) fn found(mut self, found: impl Into<String>) -> Self {
-        self.found = found.into();
+    /// What was found, in one line: the system's words hold what others chose, such as the type
+    /// of a file system that an unprivileged account mounted.
+    pub(crate) fn found(mut self, found: impl AsRef<str>) -> Self {
+        self.found = rfc4514::one_line(found.as_ref());
         self
     }
 
@@ -127,5 +131,20 @@ impl Check {
             self.outcome = Outcome::Waived;
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_found_stays_on_its_line() {
+        let check = Check::passed(Group::Kernel, "kernel.x", "")
+            .found("forged: fuse.\x1b[2J\npass\u{202e}, mounted at /prüf");
+        assert_eq!(
+            check.found,
+            "forged: fuse.\\u{1b}[2J\\npass\\u{202e}, mounted at /prüf"
+        );
     }
 }

@@ -1,11 +1,11 @@
 use crate::digest::{self, Digest};
 use crate::error::Error;
 use crate::signing::Scheme;
-use crate::{CertificateStatus, Check, Group, Refusal};
-use crate::{digest::Algorithm, ffi, hmac, module, verification};
+use crate::{CertificateStatus, Check, Group, Refusal, SelfTestRun};
+use crate::{digest::Algorithm, ffi, hmac, module, self_test, verification};
 
 /// The module for commands that only look: digest, HMAC and signature verification, without an
-/// open gate. It can make no key, sign nothing, seal and open nothing.
+/// open gate; and the module's own tests. It can make no key, sign nothing, seal and open nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Diagnostic(());
 
@@ -73,6 +73,16 @@ impl Diagnostic {
     /// As [`hmac::Key::new`] and [`hmac::Key::sign`].
     pub fn mac(&self, algorithm: Algorithm, key: &[u8], data: &[u8]) -> Result<hmac::Tag, Error> {
         hmac::Key::new(algorithm, key)?.sign(&[data])
+    }
+
+    /// Has the module test itself now, as [`Boundary::self_test`](crate::Boundary::self_test)
+    /// does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SelfTestFailed`].
+    pub fn self_test(&self) -> Result<SelfTestRun, Error> {
+        self_test::run()
     }
 
     /// Verifies a signature.

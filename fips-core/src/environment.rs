@@ -41,7 +41,7 @@ fn tracer() -> Check {
     }
 }
 
-fn tracer_pid(status: &str) -> Option<u32> {
+pub(crate) fn tracer_pid(status: &str) -> Option<u32> {
     status
         .lines()
         .find_map(|line| line.strip_prefix("TracerPid:"))

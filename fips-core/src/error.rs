@@ -1,4 +1,8 @@
+use std::time::Duration;
+
 use crate::indicator::Service;
+use crate::requirements::MIN_SELF_TEST_INTERVAL;
+use crate::self_test::{MEND, SelfTest};
 
 /// Why a primitive refused or failed.
 ///
@@ -41,6 +45,24 @@ pub enum Error {
     NotApproved {
         /// The service asked for.
         service: Service,
+    },
+
+    /// A test of the module has failed in this process, on request, periodically or on an entry.
+    /// Every service answers with this from then on, and every entry refuses.
+    #[error("the module's {test} failed in this process, so the gate is closed for good: {MEND}")]
+    SelfTestFailed {
+        /// The test; the first one where several failed.
+        test: SelfTest,
+    },
+
+    /// Periodic self-tests were asked for at an interval that is too short.
+    #[error(
+        "an interval of {interval:?} between self-tests is too short: ask for \
+         {MIN_SELF_TEST_INTERVAL:?} or more"
+    )]
+    SelfTestInterval {
+        /// The interval asked for.
+        interval: Duration,
     },
 }
 

@@ -7,11 +7,13 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::advisories::{ADVISORIES, Advisory, LATER_CHANGES, LaterChange};
-use crate::boundary::{Opening, Requirements, Status};
+use crate::boundary::{Opening, Status};
 use crate::check::{Check, Outcome};
-use crate::indicator::{self, Count, EXCEPTIONS, Exception, Service};
+use crate::indicator::{self, EXCEPTIONS, Exception, LedgerRow};
+use crate::self_test::{self, SelfTests};
 use crate::{
-    BuildFacts, CRATE_DEVIATIONS, KnownVersion, MODULE_TABLE_DATE, Statement, known_versions,
+    BuildFacts, CRATE_DEVIATIONS, KnownVersion, MODULE_TABLE_DATE, Requirements, Statement,
+    known_versions,
 };
 
 /// Version of the JSON form; grows when a field changes its meaning or goes.
@@ -59,28 +61,26 @@ pub struct Evidence {
     pub known_versions_date: &'static str,
     /// Calls let through without the indicator's mark.
     pub exceptions: &'static [Exception],
+    /// The module's own tests since the start of the process.
+    pub self_tests: SelfTests,
     /// The service indicator's ledger so far.
     pub ledger: Vec<LedgerRow>,
 }
 
-/// One service in the ledger.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct LedgerRow {
-    /// The service.
-    pub service: Service,
-    /// How often, with which answer.
-    #[serde(flatten)]
-    pub count: Count,
-}
-
 impl Evidence {
     pub(crate) fn of_status(status: &Status) -> Self {
-        Self::new(
-            status.checks().to_vec(),
-            status.statement().clone(),
-            true,
-            Some(status.requirements()),
-        )
+        let mut checks = status.checks().to_vec();
+        let mut statement = status.statement().clone();
+        let open = self_test::require_passed().is_ok();
+        if !open {
+            // The entry's answers are out of date: the tests that failed since take their place.
+            for now in self_test::checks_after_failure() {
+                checks.retain(|check| check.id != now.id);
+                checks.push(now);
+            }
+            statement = Statement::new(&checks, status.opening(), true);
+        }
+        Self::new(checks, statement, open, Some(status.requirements()))
     }
 
     pub(crate) fn of_checks(checks: Vec<Check>, opening: Opening) -> Self {
@@ -113,6 +113,7 @@ impl Evidence {
             known_versions: known_versions(),
             known_versions_date: MODULE_TABLE_DATE,
             exceptions: &EXCEPTIONS,
+            self_tests: self_test::done(),
             ledger: indicator::ledger()
                 .into_iter()
                 .map(|(service, count)| LedgerRow { service, count })

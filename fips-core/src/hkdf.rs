@@ -14,7 +14,8 @@ use crate::indicator::{self, Service};
 
 /// A pseudo-random key: what `extract` gives and `expand` takes.
 pub struct Prk {
-    prk: lc::Prk,
+    /// On the heap: it holds the key itself, and a move of it would leave a copy on the stack.
+    prk: Box<lc::Prk>,
     algorithm: Algorithm,
 }
 
@@ -32,7 +33,7 @@ impl Prk {
         if salt.is_empty() {
             return Err(guard(Guard::EmptySalt));
         }
-        let prk = lc::Salt::new(lc_algorithm(algorithm), salt).extract(secret);
+        let prk = Box::new(lc::Salt::new(lc_algorithm(algorithm), salt).extract(secret));
         Ok(Self { prk, algorithm })
     }
 
@@ -49,7 +50,7 @@ impl Prk {
                 found: bytes.len(),
             }));
         }
-        let prk = lc::Prk::new_less_safe(lc_algorithm(algorithm), bytes);
+        let prk = Box::new(lc::Prk::new_less_safe(lc_algorithm(algorithm), bytes));
         Ok(Self { prk, algorithm })
     }
 

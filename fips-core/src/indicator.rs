@@ -5,14 +5,23 @@
 //! primitive, counted per service, and an answer other than "approved" drops the result and is
 //! an error. The calls of [`EXCEPTIONS`] are the only ones let through without it, each with
 //! its argument.
+//!
+//! Counts go to the ledger of the process ([`ledger()`]) and to every [`Ledger`] whose scope the
+//! calling thread is in: one per connection, say.
+
+mod ledger;
+mod scope;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::ffi;
+use crate::{ffi, self_test};
+
+use ledger::Answer;
+pub use ledger::{Count, ExceptedCall, LedgerRow, Summary};
+pub use scope::{Ledger, Recorded, ledger};
 
 /// A service of the module as this crate uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -161,51 +170,13 @@ const PRF_ARGUMENT: &str = "SP 800-135r1 §4.2.2 covers the TLS 1.2 KDF as a who
      indicator marks only the label `extended master secret` (IG D.Q), which alone can have \
      made the secret this call works on. The profile `tls13` has no such call";
 
-/// What the ledger holds for one service.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Count {
-    /// Calls that the indicator called approved.
-    pub approved: u64,
-    /// Calls of the exceptions table.
-    pub excepted: u64,
-    /// Calls that failed in the module (a bad signature, a failed open).
-    pub failed: u64,
-    /// Calls whose result was dropped because the indicator stayed silent.
-    pub dropped: u64,
-}
-
-struct Counters {
-    approved: AtomicU64,
-    excepted: AtomicU64,
-    failed: AtomicU64,
-    dropped: AtomicU64,
-}
-
-static LEDGER: [Counters; Service::ALL.len()] = [const {
-    Counters {
-        approved: AtomicU64::new(0),
-        excepted: AtomicU64::new(0),
-        failed: AtomicU64::new(0),
-        dropped: AtomicU64::new(0),
-    }
-}; Service::ALL.len()];
-
-/// The ledger of this process since its start, one row per service that was used.
-pub fn ledger() -> Vec<(Service, Count)> {
-    Service::ALL
-        .into_iter()
-        .map(|service| {
-            let counters = &LEDGER[service as usize];
-            let count = Count {
-                approved: counters.approved.load(Ordering::Relaxed),
-                excepted: counters.excepted.load(Ordering::Relaxed),
-                failed: counters.failed.load(Ordering::Relaxed),
-                dropped: counters.dropped.load(Ordering::Relaxed),
-            };
-            (service, count)
-        })
-        .filter(|(_, count)| *count != Count::default())
-        .collect()
+/// The module's own count of approved services on this thread.
+///
+/// What the ledgers are made from: two readings around a call differ when the module called it
+/// an approved service. A composite call may count more than once.
+#[inline]
+pub fn counter() -> u64 {
+    ffi::indicator_after()
 }
 
 /// Runs `call` and lets its result through only when the indicator called it approved.
@@ -214,88 +185,45 @@ pub(crate) fn observe<T, E>(
     service: Service,
     call: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, Error> {
-    let counters = &LEDGER[service as usize];
+    self_test::require_passed()?;
     let before = ffi::indicator_before();
     let result = call();
     let approved = ffi::indicator_after() != before;
     match result {
         Ok(value) if approved => {
-            counters.approved.fetch_add(1, Ordering::Relaxed);
+            scope::note(service, Answer::Approved);
             Ok(value)
         }
         Ok(_) => {
-            counters.dropped.fetch_add(1, Ordering::Relaxed);
+            scope::note(service, Answer::Dropped);
             Err(Error::NotApproved { service })
         }
         Err(_) => {
-            counters.failed.fetch_add(1, Ordering::Relaxed);
+            scope::note(service, Answer::Failed);
             Err(Error::Module { service })
         }
     }
 }
 
-/// Runs a call of [`EXCEPTIONS`], counted as such.
+/// Runs a call of [`EXCEPTIONS`], named by its place there, counted as such.
 #[inline]
 pub(crate) fn observe_excepted<T, E>(
-    exception: &Exception,
+    exception: usize,
     call: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, Error> {
-    let service = exception.service;
-    let counters = &LEDGER[service as usize];
+    self_test::require_passed()?;
+    let service = EXCEPTIONS[exception].service;
     match call() {
         Ok(value) => {
-            counters.excepted.fetch_add(1, Ordering::Relaxed);
+            scope::note(service, Answer::Excepted(exception));
             Ok(value)
         }
         Err(_) => {
-            counters.failed.fetch_add(1, Ordering::Relaxed);
+            scope::note(service, Answer::Failed);
             Err(Error::Module { service })
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use aws_lc_rs::{aead, hkdf};
-
-    use super::*;
-
-    #[test]
-    fn discriminants_index_the_ledger() {
-        for (index, service) in Service::ALL.into_iter().enumerate() {
-            assert_eq!(service as usize, index, "{service}");
-        }
-    }
-
-    #[test]
-    fn a_silent_indicator_drops_the_result() {
-        // AES-GCM with a caller's nonce is the module's own example of a non-approved service.
-        let answer = observe(Service::SealedSeal, || {
-            let key = aead::UnboundKey::new(&aead::AES_256_GCM, &[7; 32])?;
-            let mut data = b"data".to_vec();
-            aead::LessSafeKey::new(key).seal_in_place_append_tag(
-                aead::Nonce::assume_unique_for_key([0; 12]),
-                aead::Aad::empty(),
-                &mut data,
-            )
-        });
-        assert_eq!(
-            answer,
-            Err(Error::NotApproved {
-                service: Service::SealedSeal
-            })
-        );
-
-        let answer = observe(Service::Hkdf, || {
-            let prk = hkdf::Salt::none(hkdf::HKDF_SHA256).extract(b"secret");
-            let mut out = [0; 32];
-            prk.expand(&[b"info"], hkdf::HKDF_SHA256)?.fill(&mut out)
-        });
-        assert_eq!(
-            answer,
-            Err(Error::NotApproved {
-                service: Service::Hkdf
-            })
-        );
-    }
-}
+mod tests;

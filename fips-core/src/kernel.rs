@@ -110,6 +110,11 @@ impl KernelDetector {
     /// The gate's check.
     pub(crate) fn check(&self) -> (KernelFips, Check) {
         let state = self.detect();
+        let check = self.describe(&state);
+        (state, check)
+    }
+
+    pub(crate) fn describe(&self, state: &KernelFips) -> Check {
         let check = Check::passed(
             Group::Kernel,
             "kernel.fips-mode",
@@ -119,7 +124,7 @@ impl KernelDetector {
         .source(
             "Linux admin-guide, kernel parameter fips=; this project's own rule: a FIPS boundary stands on a kernel in FIPS mode",
         );
-        let check = match &state {
+        match state {
             KernelFips::Enabled => check.found("enabled: the genuine file reads 1"),
             KernelFips::Disabled => check
                 .found("disabled: the genuine file reads 0")
@@ -143,8 +148,7 @@ impl KernelDetector {
             KernelFips::Unexpected(content) => check
                 .found(format!("unexpected content {content:?}"))
                 .fails_with(BOOT),
-        };
-        (state, check)
+        }
     }
 }
 
@@ -200,7 +204,7 @@ fn genuine(procfs: &Procfs, file: impl AsFd, below: &str) -> Result<Option<NotGe
 }
 
 /// Looks `mount_id` up in `mountinfo` (proc(5)) and compares.
-fn judge_mount(
+pub(crate) fn judge_mount(
     mountinfo: &str,
     mount_id: u64,
     path: &Path,

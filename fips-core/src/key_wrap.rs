@@ -104,8 +104,9 @@ impl KeyEncryptionKey {
     ///
     /// # Errors
     ///
-    /// [`Guard::KeyLength`].
-    pub fn from_bytes(_: &Boundary, cipher: Cipher, key: &[u8]) -> Result<Self, Error> {
+    /// [`Guard::KeyLength`]; [`Error::SelfTestFailed`].
+    pub fn from_bytes(boundary: &Boundary, cipher: Cipher, key: &[u8]) -> Result<Self, Error> {
+        boundary.still_open()?;
         if key.len() != cipher.key_len() {
             return Err(Error::Guard {
                 service: Service::KeyWrap,

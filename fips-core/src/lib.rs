@@ -30,6 +30,10 @@
 //! Digest, HMAC and signature verification only look: they run without an open gate, through
 //! [`Diagnostic`] where a command wants the module checked first.
 //!
+//! After a failed self-test of the module ([`Boundary::self_test`],
+//! [`Requirements::self_test_every`]) all of them, and every entry, answer with
+//! [`Error::SelfTestFailed`] for as long as the process lives.
+//!
 //! # Features
 //!
 //! `evaluation` (off): adds `Boundary::enter_for_evaluation`, which waives the kernel's flag
@@ -49,11 +53,18 @@ mod kernel;
 mod module;
 mod procfs;
 mod refusal;
+mod requirements;
+mod self_test;
 mod statement;
 #[cfg(all(test, feature = "evaluation"))]
 mod vectors;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub mod agreement;
+pub mod constant_time;
 pub mod digest;
 pub mod hkdf;
 pub mod hmac;
@@ -71,7 +82,7 @@ pub mod tls12_prf;
 pub mod verification;
 
 pub use advisories::{Advisory, LaterChange};
-pub use boundary::{Boundary, EVALUATION_MARK, Opening, Requirements, Status, Waiver, opening};
+pub use boundary::{Boundary, EVALUATION_MARK, Opening, Status, Waiver, opening};
 pub use build_facts::{BuildFacts, CRATE_DEVIATIONS};
 pub use check::{Check, Group, Outcome};
 pub use diagnostic::Diagnostic;
@@ -80,4 +91,6 @@ pub use evidence::Evidence;
 pub use kernel::{KernelDetector, KernelFips, NotGenuine};
 pub use module::{CertificateStatus, KnownVersion, MODULE_TABLE_DATE, known_versions};
 pub use refusal::Refusal;
+pub use requirements::{MIN_SELF_TEST_INTERVAL, Requirements};
+pub use self_test::{SelfTest, SelfTestResult, SelfTestRun, SelfTests};
 pub use statement::{EnvironmentClaim, ModuleClaim, Statement};

@@ -22,6 +22,11 @@ pub fn fill(output: &mut [u8]) -> Result<(), Error> {
 
 /// `N` random bytes.
 ///
+/// # Security
+///
+/// For what is no secret: the array is copied as it is moved. A key is made with [`fill`], in
+/// memory that is wiped.
+///
 /// # Errors
 ///
 /// As [`fill`].

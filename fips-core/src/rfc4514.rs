@@ -79,7 +79,7 @@ fn escape(text: &str, out: &mut String) {
             '"' | '+' | ',' | ';' | '<' | '>' | '\\' => out.extend(['\\', character]),
             '#' if index == 0 => out.push_str("\\#"),
             ' ' if index == 0 || index == last => out.push_str("\\ "),
-            _ if character.is_control() || changes_direction(character) => {
+            _ if breaks_line(character) => {
                 for byte in character.encode_utf8(&mut [0; 4]).bytes() {
                     let _ = write!(out, "\\{byte:02X}");
                 }
@@ -89,12 +89,27 @@ fn escape(text: &str, out: &mut String) {
     }
 }
 
-/// Marks and separators of Unicode that reorder or break a line without being seen.
-fn changes_direction(character: char) -> bool {
-    matches!(
-        character,
-        '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}'
-    )
+/// `text` with what would break or reorder its line escaped, as Rust writes it in a literal.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if breaks_line(character) {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+/// Control characters, and marks and separators of Unicode that reorder or break a line without
+/// being seen.
+fn breaks_line(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}'
+        )
 }
 
 #[cfg(test)]

@@ -40,8 +40,9 @@ impl SealingKey {
     ///
     /// # Errors
     ///
-    /// [`Guard::KeyLength`].
-    pub fn from_bytes(_: &Boundary, key: &[u8]) -> Result<Self, Error> {
+    /// [`Guard::KeyLength`]; [`Error::SelfTestFailed`].
+    pub fn from_bytes(boundary: &Boundary, key: &[u8]) -> Result<Self, Error> {
+        boundary.still_open()?;
         if key.len() != KEY_LEN {
             return Err(Error::Guard {
                 service: Service::SealedSeal,

@@ -150,8 +150,9 @@ impl PrivateKey {
     /// # Errors
     ///
     /// [`Guard::KeyRefused`] for one that does not parse, is not consistent, or is not of
-    /// [`KeyAlgorithm::ALL`].
-    pub fn from_der(_: &Boundary, der: &PrivateKeyDer<'_>) -> Result<Self, Error> {
+    /// [`KeyAlgorithm::ALL`]; [`Error::SelfTestFailed`].
+    pub fn from_der(boundary: &Boundary, der: &PrivateKeyDer<'_>) -> Result<Self, Error> {
+        boundary.still_open()?;
         match der {
             PrivateKeyDer::Pkcs1(der) => Self::rsa(RsaKeyPair::from_der(der.secret_pkcs1_der())),
             PrivateKeyDer::Pkcs8(der) => Self::pkcs8(der.secret_pkcs8_der()),

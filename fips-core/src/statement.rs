@@ -113,7 +113,14 @@ impl fmt::Display for Statement {
             CRATE_DEVIATIONS.join(", ")
         )?;
         let verb = match (self.entered, self.failed.is_empty()) {
-            (true, _) => "open",
+            (true, true) => "open",
+            (true, false) => {
+                return write!(
+                    f,
+                    "; gate: closed for good: {} failed",
+                    self.failed.join(", ")
+                );
+            }
             (false, true) => "not entered, would open",
             (false, false) => {
                 return write!(

@@ -164,7 +164,11 @@ fn is_for_evaluation_only(opening: Option<Opening>, names: [&X509Name<'_>; 2]) -
 
 pub(crate) fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, ()> {
     match X509Certificate::from_der(der) {
-        Ok(([], certificate)) => Ok(certificate),
+        Ok(([], certificate))
+            if name::is_whole(certificate.subject()) && name::is_whole(certificate.issuer()) =>
+        {
+            Ok(certificate)
+        }
         Ok(_) | Err(_) => Err(()),
     }
 }
@@ -255,13 +259,16 @@ pub(crate) fn from_pem(
     what: &'static str,
     pem: &[u8],
 ) -> Result<Vec<CertificateDer<'static>>, Error> {
-    use rustls::pki_types::pem::PemObject;
-
     let fault = |fault| Error::Pem { what, fault };
-    fips_core::pem::check_frames(pem).map_err(|why| fault(PemFault::Malformed(why)))?;
-    let certificates = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| fault(PemFault::Malformed(error.to_string())))?;
+    let certificates = fips_core::pem::sections(pem)
+        .and_then(|sections| {
+            sections
+                .iter()
+                .filter(|section| section.label() == b"CERTIFICATE")
+                .map(|section| Ok(CertificateDer::from(section.decode()?.to_vec())))
+                .collect::<Result<Vec<_>, _>>()
+        })
+        .map_err(|why| fault(PemFault::Malformed(why)))?;
     if certificates.is_empty() {
         return Err(fault(PemFault::NoCertificate));
     }

@@ -12,7 +12,7 @@ use crate::check::{self, ClientParts, ConfigFault};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::policy::Profile;
-use crate::provider::provider;
+use crate::provider::{provider, still_open};
 use crate::resumption::BoundedSessions;
 use crate::server::{config_error, no_faults};
 use crate::trust::Trust;
@@ -124,6 +124,7 @@ impl ClientBuilder<ClientReady> {
     ///
     /// [`Error::Config`] with every reason found.
     pub fn build(self) -> Result<ClientConfig, Error> {
+        still_open()?;
         let Self {
             provider,
             profile,
@@ -151,6 +152,7 @@ impl ClientBuilder<ClientReady> {
         };
         let resumption = Resumption::store(Arc::new(BoundedSessions::new(Arc::clone(&clock))));
         let parts = ClientParts {
+            provider: Arc::clone(&provider),
             resolver: Arc::clone(&resolver),
             key_log: Arc::new(NoKeyLog {}),
             clock: Arc::clone(&clock),
@@ -172,6 +174,7 @@ impl ClientBuilder<ClientReady> {
             .with_custom_certificate_verifier(verifier)
             .with_client_cert_resolver(resolver);
         config.alpn_protocols = alpn;
+        config.check_selected_alpn = true;
         config.require_ems = true;
         config.resumption = resumption;
         config.key_log = Arc::clone(&parts.key_log);

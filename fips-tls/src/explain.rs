@@ -34,23 +34,45 @@ impl Explanation {
     pub fn of(error: &Error) -> Self {
         match error {
             Error::AlertReceived(alert) => of_alert(*alert),
+            Error::DecryptError => new(
+                "a record or a Finished of the peer's does not fit its keys",
+                "each is authenticated (RFC 8446 §4.4.4, §5.2; RFC 5246 §6.2.3, §7.4.9)",
+                INTERFERENCE,
+            ),
+            Error::InappropriateHandshakeMessage { .. } | Error::InappropriateMessage { .. } => {
+                new(
+                    format!("the peer sent a message out of its turn: {error}"),
+                    "the order of messages is fixed (RFC 8446 §4, RFC 5246 §7.3)",
+                    INTERFERENCE,
+                )
+            }
             Error::InvalidCertificate(error) => of_certificate(error),
+            Error::InvalidMessage(reason) => new(
+                format!("the peer sent what is no TLS message: {reason:?}"),
+                "messages and records have a fixed form (RFC 8446 §4, §5; RFC 5246 §6, §7)",
+                "look whether the peer speaks TLS on this port at all",
+            ),
+            Error::NoApplicationProtocol => new(
+                "the peer offers no application protocol of this side's",
+                "one that both name is taken, or none is (RFC 7301 §3.2)",
+                "name the same protocol on both sides, such as h2 or http/1.1",
+            ),
             Error::NoCertificatesPresented => new(
                 "the peer showed no certificate",
-                "this server takes authenticated clients alone",
-                "give the client a certificate and its key, issued by a CA this server trusts",
+                "this side takes authenticated peers alone",
+                "give the peer a certificate and its key, issued by a CA this side trusts",
             ),
             Error::PeerIncompatible(reason) => of_incompatible(reason),
-            Error::PeerMisbehaved(PeerMisbehaved::InvalidKeyShare) => new(
-                "the peer's key share is not one of its group",
-                "a point must be uncompressed and on its curve (RFC 8446 §4.2.8.2), an ML-KEM key \
-                 or ciphertext of exact length and a key reduced (FIPS 203 §7.2, §7.3)",
-                "mend the peer's TLS library, or what stands between",
-            ),
             // What rustls says, without a kind of its own, to a TLS 1.2 client.
             Error::General(text) if text == "incompatible signing key" => {
                 of_incompatible(&PeerIncompatible::NoSignatureSchemesInCommon)
             }
+            Error::PeerMisbehaved(reason) => of_misbehaviour(reason),
+            Error::PeerSentOversizedRecord => new(
+                "the peer sent a record that is too long",
+                "a record holds 2^14 bytes at most (RFC 8446 §5.1, RFC 5246 §6.2.1)",
+                INTERFERENCE,
+            ),
             other => new(other.to_string(), "", ""),
         }
     }
@@ -79,6 +101,31 @@ fn new(what: impl Into<String>, why: &'static str, mend: &'static str) -> Explan
         what: name::one_line(&what.into(), MOST),
         why,
         mend,
+    }
+}
+
+/// How to mend what no sound implementation sends.
+const INTERFERENCE: &str = "update the peer's TLS library; if it is sound, look for what changes \
+                            bytes on the way";
+
+fn of_misbehaviour(reason: &PeerMisbehaved) -> Explanation {
+    match reason {
+        PeerMisbehaved::AttemptedDowngradeToTls12WhenTls13IsSupported => new(
+            "the peer chose TLS 1.2 and says in its random that it was not offered TLS 1.3",
+            "this side offered it, so someone took it out of the hello (RFC 8446 §4.1.3)",
+            "look for what changes bytes on the way: a proxy, a firewall, an attacker",
+        ),
+        PeerMisbehaved::InvalidKeyShare => new(
+            "the peer's key share is not one of its group (InvalidKeyShare)",
+            "a point must be uncompressed and on its curve (RFC 8446 §4.2.8.2), an ML-KEM key or \
+             ciphertext of exact length and a key reduced (FIPS 203 §7.2, §7.3)",
+            INTERFERENCE,
+        ),
+        other => new(
+            format!("the peer breaks the protocol: {other:?}"),
+            "rules of RFC 8446 or RFC 5246 that a peer must keep",
+            INTERFERENCE,
+        ),
     }
 }
 
@@ -139,6 +186,13 @@ fn of_certificate(error: &CertificateError) -> Explanation {
     use CertificateError as E;
     const VALIDITY: &str = "a certificate counts from notBefore to notAfter (RFC 5280 §4.1.2.5)";
     match error {
+        E::BadSignature => new(
+            "a signature of the peer's chain or handshake is wrong",
+            "the peer proves with it that it holds the certificate's key (RFC 8446 §4.4.3, RFC \
+             5246 §7.4.3, §7.4.8)",
+            "give the peer the key and the chain that belong to its certificate; if they do, look \
+             for what changes bytes on the way",
+        ),
         E::Expired | E::ExpiredContext { .. } => new(
             format!("the peer's certificate has expired: {error}"),
             VALIDITY,

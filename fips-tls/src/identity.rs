@@ -1,11 +1,11 @@
 use std::fs;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use fips_core::Boundary;
 use fips_core::signing::{KeyAlgorithm, PrivateKey};
-use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
@@ -49,7 +49,8 @@ impl Identity {
         key: impl AsRef<[u8]>,
     ) -> Result<Self, Error> {
         let chain = certificate::from_pem(WHAT, chain.as_ref())?;
-        Self::new(boundary, chain, &key_from_pem(key.as_ref())?)
+        let key = key_from_pem(key.as_ref())?;
+        Self::new(boundary, chain, &key)
     }
 
     /// As [`from_pem`](Self::from_pem), from two files.
@@ -68,7 +69,10 @@ impl Identity {
             let path = path.to_owned();
             move |source| Error::File { path, source }
         };
-        let chain_pem = fs::read(chain).map_err(unreadable(chain))?;
+        // A chain's file can hold the key as well.
+        let chain_pem = fs::File::open(chain)
+            .and_then(|mut file| read(&mut file))
+            .map_err(unreadable(chain))?;
         // Mode and content of the same open file, whatever is renamed over the path meanwhile.
         let mut file = fs::File::open(key).map_err(unreadable(key))?;
         let mode = file.metadata().map_err(unreadable(key))?.mode() & 0o7777;
@@ -79,8 +83,7 @@ impl Identity {
             }
             .into());
         }
-        let mut key_pem = Zeroizing::new(Vec::new());
-        std::io::Read::read_to_end(&mut file, &mut key_pem).map_err(unreadable(key))?;
+        let key_pem = read(&mut file).map_err(unreadable(key))?;
         let certificates =
             certificate::from_pem(WHAT, &chain_pem).map_err(|error| error.in_file(chain))?;
         let der = key_from_pem(&key_pem).map_err(|error| error.in_file(key))?;
@@ -183,6 +186,29 @@ impl Identity {
     }
 }
 
+/// Reads a file to its end. No copy is left behind where the buffer grows, as it does for what
+/// does not tell its size, such as a pipe.
+fn read(file: &mut fs::File) -> io::Result<Zeroizing<Vec<u8>>> {
+    let size = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+    let mut content = Zeroizing::new(vec![0; size + 1]);
+    let mut filled = 0;
+    loop {
+        match file.read(&mut content[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if filled == content.len() {
+            let mut larger = Zeroizing::new(vec![0; 2 * filled.max(2048)]);
+            larger[..filled].copy_from_slice(&content);
+            content = larger;
+        }
+    }
+    content.truncate(filled);
+    Ok(content)
+}
+
 /// Which certificate of the chain carries the key's public half.
 fn position_of(key: &PrivateKey, chain: &[CertificateDer<'_>]) -> Option<usize> {
     chain.iter().position(|der| {
@@ -194,23 +220,25 @@ fn position_of(key: &PrivateKey, chain: &[CertificateDer<'_>]) -> Option<usize> 
     })
 }
 
-fn key_from_pem(text: &[u8]) -> Result<PrivateKeyDer<'static>, Error> {
+/// The first key of a text.
+fn key_from_pem(text: &[u8]) -> Result<Zeroizing<PrivateKeyDer<'static>>, Error> {
     let fault = |fault| Error::Pem {
         what: "identity, private key",
         fault,
     };
-    fips_core::pem::check_frames(text).map_err(|why| fault(PemFault::Malformed(why)))?;
-    PrivateKeyDer::from_pem_slice(text).map_err(|error| {
-        fault(match error {
-            pem::Error::NoItemsFound if contains(text, b"BEGIN ENCRYPTED PRIVATE KEY") => {
-                PemFault::EncryptedKey
-            }
-            pem::Error::NoItemsFound => PemFault::NoKey,
-            error => PemFault::Malformed(error.to_string()),
-        })
-    })
-}
-
-fn contains(text: &[u8], needle: &[u8]) -> bool {
-    text.windows(needle.len()).any(|window| window == needle)
+    let malformed = |why| fault(PemFault::Malformed(why));
+    let sections = fips_core::pem::sections(text).map_err(malformed)?;
+    for section in &sections {
+        if let Some(key) = section.private_key().map_err(malformed)? {
+            return Ok(key);
+        }
+    }
+    let encrypted = sections
+        .iter()
+        .any(|section| section.label() == b"ENCRYPTED PRIVATE KEY");
+    Err(fault(if encrypted {
+        PemFault::EncryptedKey
+    } else {
+        PemFault::NoKey
+    }))
 }

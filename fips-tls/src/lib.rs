@@ -36,7 +36,18 @@
 //!   most; every certificate of a presented chain judged.
 //! * [`Session`] and [`PeerIdentity`]: what a finished handshake agreed on, and with whom.
 //! * [`Explanation`]: a failed one in words.
+//! * What a connection asked of the module: wrap its calls, or its futures, in a
+//!   [`Ledger`](fips_core::indicator::Ledger). A TLS 1.3 connection is approved throughout; a
+//!   TLS 1.2 one has its three entries of
+//!   [`EXCEPTIONS`](fips_core::indicator::EXCEPTIONS).
 //! * [`provider`]: the bare provider, for crates that take nothing else.
+//!
+//! # Security
+//!
+//! Private keys and what this crate makes of them are wiped when dropped. rustls and aws-lc-rs
+//! free some secrets of connections unwiped: ECDH shared secrets, the key block of TLS 1.2, the
+//! secrets of handshakes and of tickets. A program that minds sets a global allocator that wipes
+//! what is freed, such as `zeroizing_alloc::ZeroAlloc`, as `fipsctl` does.
 //!
 //! # Features
 //!
@@ -61,6 +72,10 @@ mod session;
 mod ticketer;
 mod trust;
 mod verifier;
+
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 
 pub use certificate::{CertificateReason, CertificateRefused, SignatureName};
 pub use check::ConfigFault;

@@ -1,11 +1,37 @@
 //! Names of peers as text that no peer can forge a line with.
 
 use fips_core::rfc4514::{self, Attribute};
-use x509_parser::der_parser::asn1_rs::ToDer;
+use x509_parser::der_parser::asn1_rs::{Any, FromDer, ToDer};
 use x509_parser::x509::X509Name;
 
 /// The most characters of a name inside an error: the reason after it must stay in sight.
 const IN_ERROR: usize = 256;
+
+/// Whether `name` holds every attribute of its encoding. The parser stops without a word at the
+/// first it does not understand; of a name cut short, another program may read another name.
+pub(crate) fn is_whole(name: &X509Name<'_>) -> bool {
+    all_parsed(name).unwrap_or(false)
+}
+
+/// Walks a name's encoding: a sequence of sets of sequences of a type and a value.
+fn all_parsed(name: &X509Name<'_>) -> Option<bool> {
+    let next = |der| Any::from_der(der).ok().map(|(rest, any)| (rest, any.data));
+    let (rest, mut relatives) = next(name.as_raw())?;
+    let mut whole = rest.is_empty();
+    for relative in name.iter() {
+        let (rest, mut attributes) = next(relatives)?;
+        relatives = rest;
+        for _ in relative.iter() {
+            let (rest, attribute) = next(attributes)?;
+            attributes = rest;
+            let (value, _) = next(attribute)?;
+            let (rest, _) = next(value)?;
+            whole &= rest.is_empty();
+        }
+        whole &= attributes.is_empty();
+    }
+    Some(whole && relatives.is_empty())
+}
 
 /// A whole name, as RFC 4514 writes it.
 pub(crate) fn distinguished(name: &X509Name<'_>) -> String {
@@ -74,8 +100,6 @@ pub(crate) fn one_line(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use x509_parser::prelude::FromDer;
-
     use super::*;
 
     pub(crate) const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
@@ -108,6 +132,38 @@ pub(crate) mod tests {
         ]);
         let (_, parsed) = X509Name::from_der(&der).unwrap();
         assert_eq!(distinguished(&parsed), "OU=unit,CN=a\\1B[2J\\0A\\, O=b");
+    }
+
+    #[test]
+    fn a_name_of_which_a_part_does_not_parse_is_not_whole() {
+        let whole = name(&[
+            (COMMON_NAME, UTF8, b"user"),
+            (ORGANIZATIONAL_UNIT, UTF8, b"unit"),
+        ]);
+        let (_, parsed) = X509Name::from_der(&whole).unwrap();
+        assert!(is_whole(&parsed));
+        let empty = name(&[]);
+        assert!(is_whole(&X509Name::from_der(&empty).unwrap().1));
+
+        let attribute = |oid, rest: &[u8]| tlv(0x30, &[tlv(0x06, oid), rest.to_vec()].concat());
+        let user = attribute(COMMON_NAME, &tlv(UTF8, b"user"));
+        for odd in [
+            // A value that ends after its name, no value, no type, something after the value.
+            attribute(COMMON_NAME, &[UTF8, 9, b'x']),
+            attribute(COMMON_NAME, &[]),
+            tlv(0x04, b"x"),
+            attribute(COMMON_NAME, &[tlv(UTF8, b"a"), tlv(UTF8, b"b")].concat()),
+        ] {
+            let beside = tlv(0x30, &tlv(0x31, &[user.clone(), odd.clone()].concat()));
+            let after = tlv(0x30, &[tlv(0x31, &user), tlv(0x31, &odd)].concat());
+            let before = tlv(0x30, &[tlv(0x31, &odd), tlv(0x31, &user)].concat());
+            for der in [beside, after, before] {
+                // The parser's own refusal is as good.
+                if let Ok((_, parsed)) = X509Name::from_der(&der) {
+                    assert!(!is_whole(&parsed), "{der:02x?}: {}", distinguished(&parsed));
+                }
+            }
+        }
     }
 
     #[test]

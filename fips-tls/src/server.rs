@@ -12,7 +12,7 @@ use crate::check::{self, ConfigFault, ServerParts};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::policy::Profile;
-use crate::provider::provider;
+use crate::provider::{provider, still_open};
 use crate::ticketer::ticketer;
 use crate::trust::Trust;
 use crate::verifier::PolicyClientVerifier;
@@ -142,8 +142,9 @@ impl ServerBuilder<ServerReady> {
     /// # Errors
     ///
     /// [`Error::Config`] with every reason found; [`Error::Module`] when no ticket key can be
-    /// made.
+    /// made, or the gate has closed.
     pub fn build(self) -> Result<ServerConfig, Error> {
+        still_open()?;
         let Self {
             provider,
             profile,
@@ -170,6 +171,8 @@ impl ServerBuilder<ServerReady> {
         let resolver: Arc<dyn ResolvesServerCert> =
             Arc::new(SingleCertAndKey::from(identity.certified(&profile)));
         let parts = ServerParts {
+            provider: Arc::clone(&provider),
+            session_storage: Arc::new(NoServerSessionStorage {}),
             resolver: Arc::clone(&resolver),
             ticketer: ticketer(Arc::clone(&clock))?,
             key_log: Arc::new(NoKeyLog {}),
@@ -190,7 +193,7 @@ impl ServerBuilder<ServerReady> {
         config.alpn_protocols = alpn;
         config.require_ems = true;
         config.ticketer = Arc::clone(&parts.ticketer);
-        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.session_storage = Arc::clone(&parts.session_storage);
         config.key_log = Arc::clone(&parts.key_log);
         config.max_early_data_size = 0;
         config.send_half_rtt_data = false;

@@ -14,6 +14,7 @@ use rustls::time_provider::DefaultTimeProvider;
 use rustls::{KeyLog, NamedGroup, SupportedCipherSuite, Tls13CipherSuite};
 
 use support::pki::{Ca, Leaf};
+use support::refusal::roots;
 use support::{boundary, client, server};
 
 const P256: KeyAlgorithm = KeyAlgorithm::EcdsaP256;
@@ -195,14 +196,6 @@ fn each_change_of_a_client_is_seen() {
     }
 }
 
-fn roots() -> rustls::RootCertStore {
-    let mut roots = rustls::RootCertStore::empty();
-    for der in Ca::test().trust().certificates() {
-        roots.add(der.clone()).unwrap();
-    }
-    roots
-}
-
 /// A server around another provider; all else stays.
 fn with_provider(
     server: &fips_tls::ServerConfig,
@@ -256,7 +249,7 @@ fn each_foreign_part_of_a_provider_is_seen() {
         ca.identity(&Leaf::server(), P256),
         None,
     );
-    assert_eq!(with_provider(&server, |_| {}), []);
+    assert_eq!(with_provider(&server, |_| {}), [ConfigFault::Provider]);
 
     let chacha = |provider: &mut CryptoProvider| {
         let ours = provider.cipher_suites[0].tls13().unwrap();
@@ -276,7 +269,10 @@ fn each_foreign_part_of_a_provider_is_seen() {
     };
     assert_eq!(
         with_provider(&server, chacha),
-        [ConfigFault::Suite("TLS13_CHACHA20_POLY1305_SHA256".into())]
+        [
+            ConfigFault::Suite("TLS13_CHACHA20_POLY1305_SHA256".into()),
+            ConfigFault::Provider
+        ]
     );
 
     let group = |provider: &mut CryptoProvider| {
@@ -289,7 +285,8 @@ fn each_foreign_part_of_a_provider_is_seen() {
             ConfigFault::Group("X25519".into()),
             ConfigFault::NotFips {
                 part: "a key exchange group"
-            }
+            },
+            ConfigFault::Provider
         ]
     );
 
@@ -301,14 +298,20 @@ fn each_foreign_part_of_a_provider_is_seen() {
     };
     assert_eq!(
         with_provider(&server, scheme),
-        [ConfigFault::Scheme("RSA_PKCS1_SHA1".into())]
+        [
+            ConfigFault::Scheme("RSA_PKCS1_SHA1".into()),
+            ConfigFault::Provider
+        ]
     );
 
     assert_eq!(
         with_provider(&server, |provider| provider.secure_random = &Constant),
-        [ConfigFault::NotFips {
-            part: "the random generator"
-        }]
+        [
+            ConfigFault::NotFips {
+                part: "the random generator"
+            },
+            ConfigFault::Provider
+        ]
     );
 }
 
@@ -332,7 +335,10 @@ fn the_hybrids_are_of_the_profile_that_turned_them_on_alone() {
     let wide = provider(&boundary(), &hybrid().with_ml_kem().unwrap());
     let found = |profile: Profile| {
         let server = server(profile, ca.identity(&Leaf::server(), P256), None);
-        with_provider(&server, |provider| *provider = (*wide).clone())
+        let mut found = with_provider(&server, |provider| *provider = (*wide).clone());
+        // Whatever it offers, it is another.
+        assert_eq!(found.pop(), Some(ConfigFault::Provider));
+        found
     };
     let fault = |name: &str| ConfigFault::Group(name.into());
     let ml_kem = [fault("MLKEM768"), fault("MLKEM1024")];
@@ -350,7 +356,11 @@ fn a_server_verifier_of_another_configuration_is_seen() {
     config.cert_resolver = Arc::clone(&one.rustls().cert_resolver);
     config.key_log = Arc::clone(&one.rustls().key_log);
     config.time_provider = Arc::clone(&one.rustls().time_provider);
-    assert_eq!(faults(one.check(&config)), [ConfigFault::Verifier]);
+    config.session_storage = Arc::clone(&one.rustls().session_storage);
+    assert_eq!(
+        faults(one.check(&config)),
+        [ConfigFault::Provider, ConfigFault::Verifier]
+    );
 }
 
 #[test]
@@ -418,6 +428,9 @@ fn a_narrowed_profile_refuses_to_be_widened_again() {
     let wide = provider(&boundary(), &Profile::tls13());
     assert_eq!(
         with_provider(&server, |provider| *provider = (*wide).clone()),
-        [ConfigFault::Suite("TLS13_AES_128_GCM_SHA256".into())]
+        [
+            ConfigFault::Suite("TLS13_AES_128_GCM_SHA256".into()),
+            ConfigFault::Provider
+        ]
     );
 }

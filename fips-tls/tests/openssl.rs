@@ -286,3 +286,40 @@ fn a_server_without_the_hybrids_takes_the_curves_share_at_once() {
         );
     }
 }
+
+#[test]
+fn openssl_resumes_our_tickets_in_both_versions_and_offers_them_again() {
+    // RFC 8446 §8 and App. C.4 leave that to the client where there is no early data: each
+    // handshake has an exchange of its own.
+    let ca = Ca::test();
+    let files = Files::new();
+    let anchors = files.write("ca.crt", &ca.pem);
+    let config = server(
+        Profile::sp800_52r2(),
+        ca.identity(&Leaf::server(), KeyAlgorithm::EcdsaP256),
+        None,
+    );
+    for version in ["-tls1_2", "-tls1_3"] {
+        let saved = files.path(version);
+        for (option, resumed) in [("-sess_out", false), ("-sess_in", true), ("-sess_in", true)] {
+            let (address, served) = serve_one(&config);
+            let mut command = program::openssl();
+            command
+                .args(["s_client", "-quiet", version, option])
+                .arg(&saved)
+                .args(["-connect", &address.to_string(), "-servername", NAME])
+                .arg("-CAfile")
+                .arg(&anchors);
+            let mut openssl = Program::start(command);
+            openssl.say("hello\n");
+            openssl.wait_for("HELLO");
+            let session = served.join().unwrap();
+            assert_eq!(session.resumed, resumed, "{version}");
+            assert_eq!(
+                session.group.is_some(),
+                !resumed || session.version == Version::Tls13
+            );
+            openssl.ended();
+        }
+    }
+}

@@ -15,6 +15,7 @@ use support::program::{self, Program};
 use support::refusal::{
     P256, plain_client, plain_server, refuse_s_client, refused_by, refusing, s_client, says,
 };
+use support::wire::{self, ext};
 use support::{NAME, client, server};
 
 #[test]
@@ -104,40 +105,14 @@ fn a_server_without_extended_master_secret() {
     let mut flight = Vec::new();
     pair.server.write_tls(&mut flight).unwrap();
 
-    pair.client
-        .read_tls(&mut &without_extended_master_secret(&flight)[..])
-        .unwrap();
+    let flight = wire::edit_hello(&flight, |hello| hello.remove(ext::EXTENDED_MASTER_SECRET));
+    pair.client.read_tls(&mut &flight[..]).unwrap();
     let error = pair.client.process_new_packets().unwrap_err();
     says(&error, &["extended master secret", "RFC 7627"]);
     let mut alert = Vec::new();
     pair.client.write_tls(&mut alert).unwrap();
     // An alert record (21) of two bytes: fatal (2), handshake_failure (40).
     assert_eq!(alert, [21, 3, 3, 0, 2, 2, 40]);
-}
-
-/// Cuts the extension out of the ServerHello that a flight begins with.
-fn without_extended_master_secret(flight: &[u8]) -> Vec<u8> {
-    // Record: type, version, length; handshake: type, length (3); then version, random (32),
-    // session id, suite, compression, length of extensions.
-    let mut bytes = flight.to_vec();
-    let session_id = usize::from(bytes[43]);
-    let extensions = 44 + session_id + 3;
-    let end = extensions + 2 + usize::from(u16_at(&bytes, extensions));
-    let mut at = extensions + 2;
-    while u16_at(&bytes, at) != 23 {
-        at += 4 + usize::from(u16_at(&bytes, at + 2));
-        assert!(at < end, "no extended master secret in the ServerHello");
-    }
-    bytes.drain(at..at + 4);
-    for place in [3, 7, extensions] {
-        let shorter = u16_at(&bytes, place) - 4;
-        bytes[place..place + 2].copy_from_slice(&shorter.to_be_bytes());
-    }
-    bytes
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    u16::from_be_bytes([bytes[at], bytes[at + 1]])
 }
 
 #[test]
@@ -340,7 +315,7 @@ fn a_client_without_certificate() {
         let outcome = Pair::new(&client, &server).run();
         says(
             &outcome.server.unwrap(),
-            &["showed no certificate", "give the client a certificate"],
+            &["showed no certificate", "give the peer a certificate"],
         );
         assert_eq!(
             outcome.client,

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -33,6 +34,8 @@ pub(crate) enum Command {
     /// Make, check and renew a control plane's PKI.
     #[command(subcommand)]
     Pki(PkiCommand),
+    /// Run the module's own tests now: its integrity and every known answer. Needs no open gate.
+    SelfTest(SelfTestArgs),
     /// Serve a mutual-TLS echo, printing what each connection negotiated.
     Serve(ServeArgs),
     /// Show every check of the boundary, what was found and how to mend it; exit 3 when it refuses.
@@ -57,6 +60,16 @@ pub(crate) enum Format {
     after_help = "Examples:\n  fipsctl status\n  fipsctl status --output json | jq .sentence"
 )]
 pub(crate) struct StatusArgs {
+    /// How the result is printed.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  fipsctl self-test\n  fipsctl self-test --output json | jq '.tests[].micros'"
+)]
+pub(crate) struct SelfTestArgs {
     /// How the result is printed.
     #[arg(short, long, value_enum, default_value = "text")]
     pub(crate) output: Format,
@@ -194,6 +207,11 @@ pub(crate) struct RenewArgs {
     pub(crate) output: Format,
 }
 
+fn interval(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|error| format!("a time such as 30s or 1h is expected ({error})"))
+}
+
 fn fraction(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
@@ -220,9 +238,10 @@ pub(crate) struct TlsArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
+Examples:
   fipsctl serve --listen 127.0.0.1:8443 --cert tls/serving-kube-apiserver.crt \\
-      --key tls/serving-kube-apiserver.key --ca tls/client-ca.crt")]
+      --key tls/serving-kube-apiserver.key --ca tls/client-ca.crt
+  fipsctl serve --self-test-every 1h --cert server.crt --key server.key --ca ca.crt")]
 pub(crate) struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one and prints it.
     #[arg(long, default_value = "127.0.0.1:8443")]
@@ -232,6 +251,10 @@ pub(crate) struct ServeArgs {
     /// Stop after this many connections [default: serve until interrupted].
     #[arg(long)]
     pub(crate) connections: Option<u32>,
+    /// Have the module test itself again this often, such as 30s or 1h; at least 1s. Serving
+    /// ends with exit 3 when a test fails.
+    #[arg(long, value_name = "TIME", value_parser = interval)]
+    pub(crate) self_test_every: Option<Duration>,
 }
 
 #[derive(Debug, Args)]

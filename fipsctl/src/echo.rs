@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fips_boundary::core::Boundary;
+use fips_boundary::core::indicator::{Ledger, Summary};
 use fips_boundary::tls::{
     ClientConfig, Explanation, Identity, Profile, ServerConfig, Trust, UnknownProfile,
 };
@@ -14,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::server::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::cli::{ConnectArgs, Format, ServeArgs, TlsArgs};
@@ -35,12 +37,15 @@ struct Material {
     trust: Trust,
 }
 
-fn material(args: &TlsArgs) -> Result<Material, Failure> {
+fn material(args: &TlsArgs, self_test_every: Option<Duration>) -> Result<Material, Failure> {
     let profile: Profile = args
         .profile
         .parse()
         .map_err(|error: UnknownProfile| Failure::Usage(error.to_string()))?;
-    let boundary = boundary::enter()?;
+    let boundary = match self_test_every {
+        Some(interval) => boundary::enter_testing_every(interval)?,
+        None => boundary::enter()?,
+    };
     Ok(Material {
         profile,
         identity: Identity::from_files(&boundary, &args.cert, &args.key)?,
@@ -60,7 +65,7 @@ fn runtime() -> Result<Runtime, Failure> {
 }
 
 pub(crate) fn serve(args: ServeArgs) -> Result<u8, Failure> {
-    let material = material(&args.tls)?;
+    let material = material(&args.tls, args.self_test_every)?;
     let config = ServerConfig::builder(&material.boundary, material.profile)
         .with_identity(material.identity)
         .with_client_trust(material.trust)
@@ -80,9 +85,20 @@ pub(crate) fn serve(args: ServeArgs) -> Result<u8, Failure> {
         let acceptor = TlsAcceptor::from(config.rustls());
         tokio::select! {
             outcome = accept_all(listener, acceptor, args.connections) => outcome,
+            closed = closing(material.boundary) => Err(closed),
             _ = tokio::signal::ctrl_c() => Ok(exit::DONE),
         }
     })
+}
+
+/// Ends when the gate closes: a test of the module has failed, and nothing can be served.
+async fn closing(boundary: Boundary) -> Failure {
+    loop {
+        if let Err(error) = boundary.still_open() {
+            return error.into();
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 /// Serves until `limit` connections have ended; a client's fault ends its connection alone.
@@ -109,7 +125,7 @@ async fn accept_all(
         accepted += 1;
         let acceptor = acceptor.clone();
         running.spawn(async move {
-            if let Err(problem) = echo(tcp, peer, &acceptor).await {
+            if let Err(problem) = serve_one(tcp, peer, &acceptor).await {
                 output::note(&format!("{peer}: {problem}"));
             }
         });
@@ -120,13 +136,23 @@ async fn accept_all(
     Ok(exit::DONE)
 }
 
-async fn echo(tcp: TcpStream, peer: SocketAddr, acceptor: &TlsAcceptor) -> Result<(), String> {
-    let handshake = tokio::time::timeout(PATIENCE, acceptor.accept(tcp))
+/// Serves one connection; what it asked of the module is printed at its end, however it ends.
+async fn serve_one(tcp: TcpStream, peer: SocketAddr, acceptor: &TlsAcceptor) -> Result<(), String> {
+    let ledger = Ledger::new();
+    let handshake = ledger
+        .recorded(tokio::time::timeout(PATIENCE, acceptor.accept(tcp)))
         .await
         .map_err(|_| "no handshake in time".to_owned())?;
     let stream = handshake.map_err(|error| format!("handshake failed: {}", explain(&error)))?;
     let session = Described::of(stream.get_ref().1).map_err(|error| error.to_string())?;
     output::print(&format!("{peer}: {session}\n")).map_err(|error| error.to_string())?;
+    let ended = ledger.recorded(echo(stream)).await;
+    output::print(&format!("{peer}: ledger: {}\n", ledger.summary()))
+        .map_err(|error| error.to_string())?;
+    ended
+}
+
+async fn echo(stream: TlsStream<TcpStream>) -> Result<(), String> {
     let (read, mut write) = tokio::io::split(stream);
     let mut read = BufReader::new(read);
     let mut line = Vec::new();
@@ -153,6 +179,7 @@ async fn echo(tcp: TcpStream, peer: SocketAddr, acceptor: &TlsAcceptor) -> Resul
 struct Connected {
     address: String,
     session: Described,
+    ledger: Summary,
     echo: String,
 }
 
@@ -167,13 +194,14 @@ pub(crate) fn connect(args: ConnectArgs) -> Result<u8, Failure> {
     if args.message.contains('\n') {
         return Err(Failure::Usage("--message takes one line".to_owned()));
     }
-    let material = material(&args.tls)?;
+    let material = material(&args.tls, None)?;
     let config = ClientConfig::builder(&material.boundary, material.profile)
         .with_trust(material.trust)
         .with_identity(material.identity)
         .build()?;
-    let work = exchange(&args, name, config.rustls());
-    let connected = runtime()?.block_on(async {
+    let ledger = Ledger::new();
+    let work = ledger.recorded(exchange(&args, name, config.rustls()));
+    let (session, echo) = runtime()?.block_on(async {
         tokio::time::timeout(Duration::from_secs(args.timeout), work)
             .await
             .map_err(|_| Failure::Io {
@@ -181,12 +209,18 @@ pub(crate) fn connect(args: ConnectArgs) -> Result<u8, Failure> {
                 source: std::io::ErrorKind::TimedOut.into(),
             })?
     })?;
+    let connected = Connected {
+        address: args.address,
+        session,
+        ledger: ledger.summary(),
+        echo,
+    };
     match args.output {
         Format::Json => output::print(&output::json(&connected)?)?,
         Format::Yaml => output::print(&output::yaml(&connected)?)?,
         Format::Table | Format::Text => output::print(&format!(
-            "connected to {}: {}\necho: {}\n",
-            connected.address, connected.session, connected.echo
+            "connected to {}: {}\nledger: {}\necho: {}\n",
+            connected.address, connected.session, connected.ledger, connected.echo
         ))?,
     }
     Ok(exit::DONE)
@@ -196,7 +230,7 @@ async fn exchange(
     args: &ConnectArgs,
     name: ServerName<'static>,
     config: Arc<tokio_rustls::rustls::ClientConfig>,
-) -> Result<Connected, Failure> {
+) -> Result<(Described, String), Failure> {
     let failed = |action: &str| {
         let action = format!("{action} {}", args.address);
         move |source| match Explanation::of_io(&source) {
@@ -239,11 +273,7 @@ async fn exchange(
             source: std::io::Error::other(format!("got {echo:?}")),
         });
     }
-    Ok(Connected {
-        address: args.address.clone(),
-        session,
-        echo: echo.trim_end().to_owned(),
-    })
+    Ok((session, echo.trim_end().to_owned()))
 }
 
 /// A failed handshake in words, where TLS has some.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fips_boundary::core::Refusal;
+use fips_boundary::core::{self, Refusal};
 use fips_boundary::tls::{CertificateReason, Explanation};
 use fips_boundary::{certs, tls};
 
@@ -22,6 +22,9 @@ pub(crate) const FAILED: u8 = 4;
 pub(crate) enum Failure {
     #[error(transparent)]
     Certs(#[from] certs::Error),
+    /// The gate was open, and has closed.
+    #[error(transparent)]
+    Closed(#[from] core::Error),
     #[error("cannot {action} {path}: {source}", path = path.display())]
     File {
         action: &'static str,
@@ -49,7 +52,7 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::Refused(_) | Self::Certs(certs::Error::Refused(_)) => REFUSED,
+            Self::Closed(_) | Self::Refused(_) | Self::Certs(certs::Error::Refused(_)) => REFUSED,
             // A strict boundary does not touch what was made under evaluation.
             Self::Certs(certs::Error::Gate(_)) => REFUSED,
             Self::Tls(error) if made_under_evaluation(error) => REFUSED,

@@ -7,14 +7,22 @@ mod echo;
 mod exit;
 mod output;
 mod pki;
+mod self_test;
 mod session;
 mod status;
+mod table;
 
+use std::alloc::System;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 use exit::Failure;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Wipes what is freed: the libraries below leave copies of session secrets (SECURITY.md).
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -51,6 +59,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         }
         Command::Connect(args) => echo::connect(args),
         Command::Pki(command) => pki::run(command),
+        Command::SelfTest(args) => self_test::run(args),
         Command::Serve(args) => echo::serve(args),
         Command::Status(args) => status::run(args),
     }

@@ -120,6 +120,7 @@ fn both_ends_print_what_was_negotiated_and_with_whom() {
         "secp256r1",
         "CN=etcd-server",
         "echo: one line",
+        "calls approved, 0 excepted, 0 failed, 0 dropped",
     ] {
         assert!(run.stdout.contains(part), "{part}: {run}");
     }
@@ -128,8 +129,14 @@ fn both_ends_print_what_was_negotiated_and_with_whom() {
     let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(json["session"]["version"], "TLS 1.3");
     assert_eq!(json["session"]["peer"]["common_name"], "etcd-server");
+    let ledger = &json["ledger"];
+    assert_eq!(ledger["approved_only"], true, "{ledger}");
+    assert!(ledger["approved"].as_u64() > Some(0), "{ledger}");
+    assert_eq!(ledger["dropped"], 0, "{ledger}");
     let (stdout, _) = server.end();
     assert_eq!(stdout.matches("CN=etcd-client").count(), 2, "{stdout}");
+    let line = "calls approved, 0 excepted, 0 failed, 0 dropped";
+    assert_eq!(stdout.matches(line).count(), 2, "{stdout}");
 }
 
 #[test]
@@ -156,7 +163,14 @@ fn a_client_of_another_authority_or_usage_is_refused_on_both_ends() {
 #[test]
 fn openssl_talks_to_serve() {
     let (_work, tls) = pki();
-    for version in ["-tls1_3", "-tls1_2"] {
+    for (version, excepted) in [
+        ("-tls1_3", " approved, 0 excepted, 0 failed, 0 dropped"),
+        (
+            "-tls1_2",
+            " approved, 3 excepted (key expansion 1, client finished 1, server finished 1), \
+             0 failed, 0 dropped",
+        ),
+    ] {
         let server = Server::start(&tls, 1);
         let run = run(Command::new("sh")
             .arg("-c")
@@ -173,5 +187,6 @@ fn openssl_talks_to_serve() {
         );
         let (stdout, _) = server.end();
         assert!(stdout.contains("CN=etcd-client"), "{stdout}");
+        assert!(stdout.contains(excepted), "{stdout}");
     }
 }

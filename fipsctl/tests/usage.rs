@@ -19,6 +19,28 @@ fn wrong_usage_is_exit_2() {
         &["pki", "renew", "x", "--within-fraction", "1.5"],
         &["pki", "renew", "x", "--all", "--name", "y"],
         &["serve"],
+        &[
+            "serve",
+            "--cert",
+            "x",
+            "--key",
+            "x",
+            "--ca",
+            "x",
+            "--self-test-every",
+            "soon",
+        ],
+        &[
+            "serve",
+            "--cert",
+            "x",
+            "--key",
+            "x",
+            "--ca",
+            "x",
+            "--self-test-every",
+            "999ms",
+        ],
         &["connect"],
     ] {
         let run = fipsctl(args);
@@ -37,6 +59,7 @@ fn every_command_has_help_with_an_example() {
         &["pki", "init"],
         &["pki", "check"],
         &["pki", "renew"],
+        &["self-test"],
         &["serve"],
         &["connect"],
         &["completions"],
@@ -60,7 +83,9 @@ fn completions_for_every_shell() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let run = fipsctl(["completions", shell]);
         assert_eq!(run.code, Some(0), "{run}");
-        assert!(run.stdout.contains("renew"), "{shell}: {run}");
+        for command in ["renew", "self-test"] {
+            assert!(run.stdout.contains(command), "{shell}: {run}");
+        }
     }
 }
 

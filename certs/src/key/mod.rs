@@ -6,8 +6,7 @@ use std::fmt;
 
 use fips_core::Boundary;
 use fips_core::signing::{KeyAlgorithm, PrivateKey, Scheme};
-use rustls_pki_types::pem::SectionKind;
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
+use rustls_pki_types::PrivateKeyDer;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -145,26 +144,14 @@ pub fn to_pem(key: &PrivateKey) -> Result<Zeroizing<String>, Error> {
 /// [`Error::Key`] for a file without a key or with several, for an encrypted one, and for a key
 /// that the module does not take.
 pub fn from_pem(boundary: &Boundary, file: &[u8]) -> Result<PrivateKey, Error> {
-    let (kind, der) = one_key(file).map_err(|why| Error::Key { why })?;
-    let borrowed = match kind {
-        Form::Pkcs1 => PrivateKeyDer::Pkcs1(PrivatePkcs1KeyDer::from(&der[..])),
-        Form::Pkcs8 => PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(&der[..])),
-        Form::Sec1 => PrivateKeyDer::Sec1(PrivateSec1KeyDer::from(&der[..])),
-    };
-    PrivateKey::from_der(boundary, &borrowed).map_err(|error| Error::Key {
+    let der = one_key(file).map_err(|why| Error::Key { why })?;
+    PrivateKey::from_der(boundary, &der).map_err(|error| Error::Key {
         why: error.to_string(),
     })
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    Pkcs1,
-    Pkcs8,
-    Sec1,
-}
-
 /// The one key of a file. `EC PARAMETERS` before it, as OpenSSL writes them, are passed over.
-fn one_key(file: &[u8]) -> Result<(Form, Zeroizing<Vec<u8>>), String> {
+fn one_key(file: &[u8]) -> Result<Zeroizing<PrivateKeyDer<'static>>, String> {
     if is_encrypted(file) {
         return Err(
             "it is encrypted, under a key-derivation this boundary does not run; decrypt it where \
@@ -173,19 +160,19 @@ fn one_key(file: &[u8]) -> Result<(Form, Zeroizing<Vec<u8>>), String> {
         );
     }
     let mut found = None;
-    for (kind, der) in pem::sections(file)? {
-        let form = match kind {
-            SectionKind::RsaPrivateKey => Form::Pkcs1,
-            SectionKind::PrivateKey => Form::Pkcs8,
-            SectionKind::EcPrivateKey => Form::Sec1,
-            other => {
+    for section in pem::sections(file)? {
+        match section.private_key().map_err(pem::not_pem)? {
+            None if section.label() == b"EC PARAMETERS" => {}
+            None => {
                 return Err(format!(
-                    "holds a section {other:?} where one private key is expected"
+                    "holds a section {} where one private key is expected",
+                    pem::name(&section)
                 ));
             }
-        };
-        if found.replace((form, der)).is_some() {
-            return Err("holds several keys where one is expected".into());
+            Some(_) if found.is_some() => {
+                return Err("holds several keys where one is expected".into());
+            }
+            key => found = key,
         }
     }
     found.ok_or_else(|| "holds no PEM section with a private key".into())

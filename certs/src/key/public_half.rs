@@ -1,8 +1,9 @@
 //! The public half that a private key's file states, read without using the secret.
 
+use rustls_pki_types::PrivateKeyDer;
 use x509_parser::asn1_rs::{Any, BitString, Class, FromDer, Integer, OctetString, Tag, ToDer};
 
-use super::{Form, one_key};
+use super::one_key;
 
 /// The public key as stated in a key's file: enough to see whether a pair is torn, without an
 /// open gate. Whether the secret fits is the module's question, asked when the key is loaded.
@@ -17,11 +18,11 @@ pub(crate) enum PublicHalf {
 impl PublicHalf {
     /// Reads the file of one key.
     pub(crate) fn of_file(file: &[u8]) -> Result<Self, String> {
-        let (form, der) = one_key(file)?;
-        let half = match form {
-            Form::Pkcs1 => rsa(&der),
-            Form::Pkcs8 => pkcs8(&der),
-            Form::Sec1 => sec1(&der),
+        let half = match &*one_key(file)? {
+            PrivateKeyDer::Pkcs1(der) => rsa(der.secret_pkcs1_der()),
+            PrivateKeyDer::Pkcs8(der) => pkcs8(der.secret_pkcs8_der()),
+            PrivateKeyDer::Sec1(der) => sec1(der.secret_sec1_der()),
+            _ => None,
         };
         half.ok_or_else(|| "its DER cannot be read as a private key".into())
     }

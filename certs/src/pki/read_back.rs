@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fips_core::{Boundary, Diagnostic, verification};
+use fips_core::{Boundary, Diagnostic, constant_time, verification};
 use rustls_pki_types::{CertificateDer, UnixTime};
 use time::OffsetDateTime;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
@@ -115,7 +115,7 @@ impl Staged {
     ) -> Result<(), Error> {
         let held = match self.expected.get(path) {
             None => Err("nobody asked for it".to_owned()),
-            Some(Expected::Bytes(bytes)) => (bytes == content)
+            Some(Expected::Bytes(bytes)) => constant_time::equal(bytes, content)
                 .then_some(())
                 .ok_or("the bytes differ".into()),
             Some(Expected::Key(public)) => key::from_pem(boundary, content)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fips_core::constant_time;
 use zeroize::Zeroizing;
 
 use super::change::{Action, Change, Secrecy};
@@ -170,7 +171,9 @@ impl<'a> Transaction<'a> {
                 None => None,
             };
             match found {
-                Some(found) if found == *content => verify(&step.path, &found)?,
+                Some(found) if constant_time::equal(&found, content) => {
+                    verify(&step.path, &found)?;
+                }
                 _ => {
                     return Err(Error::ReadBack {
                         path: step.path.clone(),

@@ -4,6 +4,12 @@ use crate::certificate::CertificateRefused;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigFault {
+    /// A server may choose a protocol that was not offered.
+    #[error(
+        "the server's choice of application protocol is not checked (RFC 7301 §3.1): leave \
+         check_selected_alpn on"
+    )]
+    ApplicationProtocol,
     /// Early data (0-RTT) is on.
     #[error("early data (0-RTT) is on: it can be replayed (RFC 8446 §8); leave it off")]
     EarlyData,
@@ -37,6 +43,9 @@ pub enum ConfigFault {
         /// Which part.
         part: &'static str,
     },
+    /// The provider was replaced, be it by one that calls itself approved.
+    #[error("the provider was replaced: build the configuration from the profile")]
+    Provider,
     /// The certificates and keys come from somewhere else.
     #[error("the certificate resolver was replaced: give the identity to the builder")]
     Resolver,
@@ -55,8 +64,8 @@ pub enum ConfigFault {
     /// Server names are not sent.
     #[error("server name indication is off (SP 800-52r2 §4.4.1): leave it on")]
     ServerName,
-    /// Sessions are kept in memory, without a bound on their life.
-    #[error("a session store is set: sessions live in tickets alone, one hour at most")]
+    /// Sessions are kept by someone, without a bound on their life that is known.
+    #[error("the session store was replaced: sessions live in tickets alone, one hour at most")]
     SessionStorage,
     /// A suite the profile does not name.
     #[error("suite {0} is not of the profile: take the provider of this crate")]

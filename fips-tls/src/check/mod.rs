@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::SignatureVerificationAlgorithm;
-use rustls::server::{ProducesTickets, ResolvesServerCert};
+use rustls::server::{ProducesTickets, ResolvesServerCert, StoresServerSessions};
 use rustls::time_provider::TimeProvider;
 use rustls::{KeyLog, ProtocolVersion};
 
@@ -21,6 +21,8 @@ pub use fault::ConfigFault;
 /// What a server configuration was built with.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerParts {
+    pub(crate) provider: Arc<CryptoProvider>,
+    pub(crate) session_storage: Arc<dyn StoresServerSessions>,
     pub(crate) resolver: Arc<dyn ResolvesServerCert>,
     pub(crate) ticketer: Arc<dyn ProducesTickets>,
     pub(crate) key_log: Arc<dyn KeyLog>,
@@ -32,6 +34,7 @@ pub(crate) struct ServerParts {
 /// What a client configuration was built with.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientParts {
+    pub(crate) provider: Arc<CryptoProvider>,
     pub(crate) resolver: Arc<dyn ResolvesClientCert>,
     pub(crate) key_log: Arc<dyn KeyLog>,
     pub(crate) clock: Arc<dyn TimeProvider>,
@@ -52,6 +55,11 @@ pub(crate) fn server(
             faults.push(fault);
         }
     };
+    // Parts of another provider may say of themselves what they like.
+    on(
+        !Arc::ptr_eq(config.crypto_provider(), &parts.provider),
+        ConfigFault::Provider,
+    );
     let tls12 = offers_tls12(config.crypto_provider());
     on(
         tls12 && !config.require_ems,
@@ -81,7 +89,7 @@ pub(crate) fn server(
         ConfigFault::TicketLifetime { seconds },
     );
     on(
-        config.session_storage.can_cache(),
+        !Arc::ptr_eq(&config.session_storage, &parts.session_storage),
         ConfigFault::SessionStorage,
     );
     on(
@@ -111,6 +119,11 @@ pub(crate) fn client(
             faults.push(fault);
         }
     };
+    // Parts of another provider may say of themselves what they like.
+    on(
+        !Arc::ptr_eq(config.crypto_provider(), &parts.provider),
+        ConfigFault::Provider,
+    );
     let tls12 = offers_tls12(config.crypto_provider());
     on(
         tls12 && !config.require_ems,
@@ -118,6 +131,10 @@ pub(crate) fn client(
     );
     on(config.enable_early_data, ConfigFault::EarlyData);
     on(!config.enable_sni, ConfigFault::ServerName);
+    on(
+        !config.check_selected_alpn,
+        ConfigFault::ApplicationProtocol,
+    );
     on(
         config.enable_secret_extraction,
         ConfigFault::SecretExtraction,

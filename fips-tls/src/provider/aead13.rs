@@ -95,11 +95,21 @@ impl MessageDecrypter for Decrypter {
         seq: u64,
     ) -> Result<InboundPlainMessage<'a>, Error> {
         let opener = self.opener.as_ref().ok_or(Error::DecryptError)?;
-        let aad = make_tls13_aad(message.payload.len());
+        let aad = received_aad(&message)?;
         let len = opener
             .open(Nonce::new(&self.iv, seq).0, &aad, &mut message.payload)
             .map_err(|_| Error::DecryptError)?;
         message.payload.truncate(len);
         message.into_tls13_unpadded_message()
     }
+}
+
+/// The head of a record as it came (RFC 8446 §5.2): one of another type or version must not open.
+/// rustls's `make_tls13_aad` puts in what should have come.
+fn received_aad(message: &InboundOpaqueMessage<'_>) -> Result<[u8; 5], Error> {
+    let [typ] = message.typ.to_array();
+    let [major, minor] = message.version.to_array();
+    let len = u16::try_from(message.payload.len()).map_err(|_| Error::DecryptError)?;
+    let [high, low] = len.to_be_bytes();
+    Ok([typ, major, minor, high, low])
 }

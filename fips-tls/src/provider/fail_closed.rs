@@ -2,9 +2,9 @@ use fips_core::Error;
 
 /// Ends the thread's work where rustls's trait has no way to answer with an error.
 ///
-/// The module answers these calls with an error only when a rule was broken (a label no
-/// approved service covers, an answer of the indicator other than "approved"). Going on would
-/// mean keys made of zeros or of nobody's approval, so the handshake, and with it the task,
+/// These calls are answered with an error only when a rule was broken (a label no approved
+/// service covers, an answer of the indicator other than "approved") or a self-test of the
+/// module has failed. Going on would mean keys made of zeros or of nobody's approval, so the handshake, and with it the task,
 /// stops here. A peer cannot bring this about: what it sends never reaches such a call as
 /// anything but hashed data.
 #[cold]

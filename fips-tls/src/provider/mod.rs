@@ -18,6 +18,7 @@ use std::sync::{Arc, OnceLock};
 use fips_core::Boundary;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 
+use crate::error::Error;
 use crate::policy::Profile;
 
 pub(crate) use signing::TlsSigningKey;
@@ -33,6 +34,16 @@ pub(crate) fn boundary() -> Option<&'static Boundary> {
 /// What certificates and handshakes may be signed with under `profile`.
 pub(crate) fn algorithms(profile: &Profile) -> WebPkiSupportedAlgorithms {
     offered::offered(profile).algorithms
+}
+
+/// Whether the gate is open still, for what is built on a provider.
+pub(crate) fn still_open() -> Result<(), Error> {
+    boundary()
+        .map_or(Ok(()), Boundary::still_open)
+        .map_err(|source| Error::Module {
+            what: "TLS configuration",
+            source,
+        })
 }
 
 /// The rustls provider for `profile`.

@@ -5,6 +5,7 @@ use rustls::crypto::KeyProvider;
 use rustls::pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer};
 use rustls::sign::{Signer, SigningKey};
 use rustls::{Error, OtherError, SignatureAlgorithm, SignatureScheme};
+use zeroize::Zeroizing;
 
 use crate::policy::{Profile, Scheme};
 
@@ -24,6 +25,8 @@ impl Keys {
 
 impl KeyProvider for Keys {
     fn load_private_key(&self, der: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
+        // rustls hands over the only copy.
+        let der = Zeroizing::new(der);
         let boundary = super::boundary().ok_or_else(|| {
             Error::General("the gate is not open in this process: enter the boundary first".into())
         })?;

@@ -2,10 +2,13 @@
 //! programs' TLS on the loopback.
 #![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 
+pub mod bent;
+pub mod duel;
 pub mod memory;
 pub mod pki;
 pub mod program;
 pub mod refusal;
+pub mod wire;
 
 use fips_core::{Boundary, Requirements};
 use fips_tls::{ClientConfig, Group, Identity, Profile, ServerConfig, Trust};

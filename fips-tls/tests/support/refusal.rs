@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use fips_core::signing::KeyAlgorithm;
 use fips_tls::{ClientConfig, Explanation, Profile, ServerConfig};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, Error, ServerConnection, StreamOwned};
+use rustls::{ClientConnection, Error, RootCertStore, ServerConnection, StreamOwned};
 
 use super::pki::{Ca, Files, Leaf};
 use super::program::{self, PATIENCE, Program};
@@ -22,6 +22,15 @@ pub fn plain_server() -> ServerConfig {
 
 pub fn plain_client() -> ClientConfig {
     client(Profile::sp800_52r2(), Ca::test().trust(), None)
+}
+
+/// The anchors of [`Ca::test`], for a rustls of no policy.
+pub fn roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    for der in Ca::test().trust().certificates() {
+        roots.add(der.clone()).unwrap();
+    }
+    roots
 }
 
 /// Takes one connection and returns the error its handshake ends in.

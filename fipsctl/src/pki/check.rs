@@ -5,10 +5,9 @@ use fips_boundary::certs::store::{DirStore, Recovery};
 use fips_boundary::certs::{Clock, Pki, SystemClock};
 use fips_boundary::core::Diagnostic;
 
-use super::table;
 use crate::cli::{CheckArgs, Format};
 use crate::exit::{self, Failure};
-use crate::output;
+use crate::{output, table};
 
 pub(super) fn run(args: &CheckArgs) -> Result<u8, Failure> {
     let diagnostic = Diagnostic::new()?;

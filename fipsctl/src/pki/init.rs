@@ -11,10 +11,9 @@ use fips_boundary::certs::{Error, Pki, SubjectAltName, SystemClock};
 use fips_boundary::core::EVALUATION_MARK;
 use serde::Serialize;
 
-use super::table;
 use crate::cli::{self, Format, InitArgs, Layout};
 use crate::exit::{self, Failure};
-use crate::{boundary, output};
+use crate::{boundary, output, table};
 
 const DAY: Duration = Duration::from_secs(86_400);
 

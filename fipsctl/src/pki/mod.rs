@@ -3,7 +3,6 @@
 mod check;
 mod init;
 mod renew;
-mod table;
 
 use std::path::Path;
 
@@ -12,7 +11,7 @@ use fips_boundary::certs::store::{DirStore, Recovery};
 
 use crate::cli::{Format, PkiCommand};
 use crate::exit::Failure;
-use crate::output;
+use crate::{output, table};
 
 pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
     match command {

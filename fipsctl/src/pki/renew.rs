@@ -8,10 +8,9 @@ use fips_boundary::certs::{Clock, Pki, SystemClock};
 use fips_boundary::core::Diagnostic;
 use serde::Serialize;
 
-use super::table;
 use crate::cli::{Format, RenewArgs};
 use crate::exit::{self, Failure};
-use crate::{boundary, output};
+use crate::{boundary, output, table};
 
 const DAY: Duration = Duration::from_secs(86_400);
 

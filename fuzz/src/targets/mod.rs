@@ -1,0 +1,70 @@
+//! The targets, each with its properties and its seeds.
+
+mod agreement;
+mod certificate;
+mod chain;
+mod client_bytes;
+mod explanation;
+mod handshake;
+mod identity;
+mod kem;
+mod key_wrap;
+mod mount_table;
+mod name;
+mod pbkdf2;
+mod peer;
+mod pem_frames;
+mod private_key;
+mod profile;
+mod records;
+mod rfc4514;
+mod sealed;
+mod server_bytes;
+mod ticket;
+mod verification;
+
+use crate::Target;
+
+macro_rules! targets {
+    ($($name:ident),* $(,)?) => {
+        &[$(Target {
+            name: stringify!($name),
+            run: $name::run,
+            seeds: $name::seeds,
+        }),*]
+    };
+}
+
+/// Every target.
+pub const ALL: &[Target] = targets![
+    agreement,
+    certificate,
+    chain,
+    client_bytes,
+    explanation,
+    handshake,
+    identity,
+    kem,
+    key_wrap,
+    mount_table,
+    name,
+    pbkdf2,
+    peer,
+    pem_frames,
+    private_key,
+    profile,
+    records,
+    rfc4514,
+    sealed,
+    server_bytes,
+    ticket,
+    verification,
+];
+
+/// A target that breaks on purpose: `scripts/fuzz self-test` shows with it that a broken property
+/// is found, kept, replayed, and fails the run.
+pub const BROKEN: Target = Target {
+    name: "broken",
+    run: |data| assert!(!data.starts_with(b"BAD"), "broken on purpose"),
+    seeds: Vec::new,
+};

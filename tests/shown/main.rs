@@ -1,0 +1,200 @@
+//! No public type of the libraries shows a secret: by `Debug`, `Display` or `Serialize`, of
+//! itself or of an error about it. And none that holds one can be compared but in constant time.
+//!
+//! The types are read from the sources, so that a new one fails here until it has its place.
+
+mod finder;
+mod types;
+mod values;
+#[path = "../wire/mod.rs"]
+mod wire;
+
+use std::collections::BTreeSet;
+
+use finder::Finder;
+
+/// What holds a secret. `values` makes one of each of a known secret.
+const HOLDS: &[&str] = &[
+    "fips_certs::issue::authority::Authority",
+    "fips_certs::store::change::Action",
+    "fips_certs::store::change::Change",
+    "fips_core::agreement::EphemeralKey",
+    "fips_core::agreement::SharedSecret",
+    "fips_core::digest::Context",
+    "fips_core::hkdf::Prk",
+    "fips_core::hmac::Key",
+    "fips_core::hmac::Tag",
+    "fips_core::kem::DecapsulationKey",
+    "fips_core::key_wrap::KeyEncryptionKey",
+    "fips_core::pem::Section",
+    "fips_core::record::Opener",
+    "fips_core::record::Sealer",
+    "fips_core::seal::SealingKey",
+    "fips_core::signing::PrivateKey",
+    "fips_tls::client::ClientBuilder",
+    "fips_tls::client::ClientConfig",
+    "fips_tls::client::ClientReady",
+    "fips_tls::identity::Identity",
+    "fips_tls::server::ServerBuilder",
+    "fips_tls::server::ServerConfig",
+    "fips_tls::server::ServerReady",
+    "fips_tls::server::WantsClientAuthentication",
+];
+
+/// What is made where secrets are read, and must hold none: `values` makes them there.
+const NEAR: &[&str] = &[
+    "fips_certs::error::Error",
+    "fips_certs::pki::Pki",
+    "fips_certs::pki::plan::Blocked",
+    "fips_certs::pki::plan::Plan",
+    "fips_certs::pki::plan::Renewal",
+    "fips_certs::pki::record::Record",
+    "fips_certs::pki::record::WaiverRecord",
+    "fips_certs::pki::report::Issued",
+    "fips_certs::pki::report::Report",
+    "fips_certs::pki::row::Row",
+    "fips_certs::store::dir::DirStore",
+    "fips_core::error::Error",
+    "fips_core::error::Guard",
+    "fips_tls::error::Error",
+    "fips_tls::error::IdentityFault",
+    "fips_tls::error::PemFault",
+    "fips_tls::session::Session",
+];
+
+/// What meets no secret, and why.
+const NONE: &[(&str, &[&str])] = &[
+    (
+        "names and the public parts of certificates",
+        &[
+            "fips_certs::certificate::Certificate",
+            "fips_certs::certificate::signature::NotIssued",
+            "fips_certs::issue::authority::AuthorityParams",
+            "fips_certs::issue::leaf::LeafParams",
+            "fips_certs::names::Subject",
+            "fips_certs::names::SubjectAltName",
+            "fips_core::rfc4514::Attribute",
+            "fips_tls::certificate::CertificateReason",
+            "fips_tls::certificate::CertificateRefused",
+            "fips_tls::certificate::SignatureName",
+            "fips_tls::error::TrustFault",
+            "fips_tls::peer::PeerIdentity",
+            "fips_tls::policy::key::PublicKey",
+            "fips_tls::trust::Trust",
+        ],
+    ),
+    (
+        "counts of calls, and how long the module's tests took",
+        &[
+            "fips_core::indicator::scope::Ledger",
+            "fips_core::self_test::SelfTestRun",
+            "fips_core::self_test::SelfTests",
+        ],
+    ),
+    (
+        "the future of another is not shown",
+        &["fips_core::indicator::scope::Recorded"],
+    ),
+    (
+        "the answer of a digest; what is digested does not show",
+        &["fips_core::digest::Digest"],
+    ),
+    (
+        "what was found of kernel, module and build, before there is a key",
+        &[
+            "fips_core::boundary::Status",
+            "fips_core::boundary::Waiver",
+            "fips_core::check::Check",
+            "fips_core::evidence::Evidence",
+            "fips_core::kernel::KernelDetector",
+            "fips_core::kernel::KernelFips",
+            "fips_core::kernel::NotGenuine",
+            "fips_core::refusal::Refusal",
+            "fips_core::statement::Statement",
+        ],
+    ),
+    (
+        "what an operator asks for: names, paths, limits",
+        &[
+            "fips_certs::catalogue::AuthorityEntry",
+            "fips_certs::catalogue::Catalogue",
+            "fips_certs::catalogue::KubeconfigEntry",
+            "fips_certs::catalogue::LeafEntry",
+            "fips_certs::catalogue::options::Options",
+            "fips_certs::clock::FixedClock",
+            "fips_certs::pki::plan::RenewalPolicy",
+            "fips_certs::store::path::EntryPath",
+            "fips_tls::policy::profile::Profile",
+            "fips_tls::policy::profile::Row",
+            "fips_tls::policy::profile::UnknownProfile",
+        ],
+    ),
+    (
+        "paths, reasons and names in messages",
+        &[
+            "fips_certs::store::recovery::Recovery",
+            "fips_tls::check::fault::ConfigFault",
+            "fips_tls::explain::Explanation",
+        ],
+    ),
+];
+
+#[test]
+fn every_public_type_that_could_hold_a_secret_has_its_place() {
+    let types = types::all();
+    let found: BTreeSet<_> = types
+        .iter()
+        .filter(|(path, found)| found.public && !types::is_plain(&types, path))
+        .map(|(path, _)| path.as_str())
+        .collect();
+    let mut placed = BTreeSet::new();
+    let all = NONE.iter().map(|(_, paths)| *paths).chain([HOLDS, NEAR]);
+    for path in all.flatten() {
+        assert!(placed.insert(*path), "{path} stands twice");
+    }
+    let new: Vec<_> = found.difference(&placed).collect();
+    assert!(
+        new.is_empty(),
+        "new, and able to hold a secret: put each into HOLDS or NEAR with a value in values.rs, \
+         or into NONE with the reason: {new:#?}"
+    );
+    let gone: Vec<_> = placed.difference(&found).collect();
+    assert!(gone.is_empty(), "no such type, or a plain one: {gone:#?}");
+}
+
+#[test]
+fn no_type_shows_a_secret() {
+    let types = types::all();
+    let values = values::all();
+    let made: BTreeSet<_> = values.shown.keys().copied().collect();
+    let named: BTreeSet<_> = HOLDS.iter().chain(NEAR).copied().collect();
+    assert_eq!(made, named, "a value of each, and of no other");
+
+    let finder = Finder::new(values.secrets.iter().map(Vec::as_slice));
+    for (path, shown) in &values.shown {
+        for of in ["Debug", "Display", "Serialize"] {
+            assert_eq!(
+                types[*path].traits.contains(of),
+                shown.traits.contains(of),
+                "{path} is asked by each way it can answer: {of}"
+            );
+        }
+        for text in &shown.texts {
+            assert_eq!(finder.find(text), None, "{path} shows a secret: {text}");
+        }
+    }
+}
+
+#[test]
+fn what_holds_a_secret_cannot_be_compared_in_variable_time() {
+    let types = types::all();
+    for path in types::holders(&types, HOLDS) {
+        for of in ["Eq", "Hash", "Ord", "PartialEq", "PartialOrd"] {
+            assert!(
+                !types[&path].traits.contains(of),
+                "{path} holds a secret and is {of}: compare with \
+                 fips_core::constant_time::equal and drop the trait"
+            );
+        }
+    }
+}

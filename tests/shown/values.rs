@@ -1,0 +1,395 @@
+//! Values made of known secrets, and what they show of themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{Debug, Display};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
+use fips_boundary::certs::key::{self, KeyType};
+use fips_boundary::certs::pki::{RenewalPolicy, Thresholds};
+use fips_boundary::certs::store::{Change, DirStore, EntryPath, Secrecy};
+use fips_boundary::certs::{
+    self, Authority, AuthorityParams, Certificate, Clock, LeafParams, Pki, Subject, SubjectAltName,
+    SystemClock, Usages,
+};
+use fips_boundary::core::agreement::{Curve, EphemeralKey};
+use fips_boundary::core::digest::{Algorithm, Context};
+use fips_boundary::core::hkdf::Prk;
+use fips_boundary::core::kem::{self, DecapsulationKey, ParameterSet};
+use fips_boundary::core::key_wrap::{self, KeyEncryptionKey, Mode};
+use fips_boundary::core::record::{Cipher, Opener, Protocol, Sealer};
+use fips_boundary::core::seal::SealingKey;
+use fips_boundary::core::signing::PrivateKey;
+use fips_boundary::core::{self, Boundary, Diagnostic, Requirements, hmac, pbkdf2, pem, random};
+use fips_boundary::tls::{
+    self, ClientConfig, Identity, Profile, ServerConfig, Session, Trust, Version,
+};
+use rustls::{ClientConnection, KeyLog, ServerConnection};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use serde::Serialize;
+
+use crate::wire::carry;
+
+/// What one type's values show, and by which traits they were asked.
+#[derive(Default)]
+pub(crate) struct Shown {
+    pub(crate) texts: BTreeSet<String>,
+    pub(crate) traits: BTreeSet<&'static str>,
+}
+
+#[derive(Default)]
+pub(crate) struct Values {
+    pub(crate) shown: BTreeMap<&'static str, Shown>,
+    pub(crate) secrets: Vec<Vec<u8>>,
+}
+
+impl Values {
+    fn add(&mut self, path: &'static str, of: &'static str, text: String) {
+        let shown = self.shown.entry(path).or_default();
+        shown.traits.insert(of);
+        shown.texts.insert(text);
+    }
+
+    fn debug(&mut self, path: &'static str, value: &(impl Debug + ?Sized)) {
+        self.add(path, "Debug", format!("{value:?}"));
+        self.add(path, "Debug", format!("{value:#?}"));
+    }
+
+    fn error(&mut self, path: &'static str, value: &(impl Debug + Display)) {
+        self.debug(path, value);
+        self.add(path, "Display", value.to_string());
+    }
+
+    fn data(&mut self, path: &'static str, value: &(impl Debug + Serialize)) {
+        self.debug(path, value);
+        self.add(path, "Serialize", serde_json::to_string(value).unwrap());
+    }
+
+    /// A secret that no text may show.
+    fn secret(&mut self, secret: &[u8]) {
+        self.secrets.push(secret.to_vec());
+    }
+
+    fn random<const N: usize>(&mut self) -> [u8; N] {
+        let secret = random::bytes().unwrap();
+        self.secret(&secret);
+        secret
+    }
+
+    /// A key, its PKCS#8 and its PEM.
+    fn key(&mut self, boundary: &Boundary) -> (PrivateKey, Vec<u8>, String) {
+        let key = key::generate(boundary, KeyType::P256).unwrap();
+        let der = key.to_pkcs8().unwrap().to_vec();
+        self.secret(scalar(&der));
+        let text = key::to_pem(&key).unwrap().to_string();
+        (key, der, text)
+    }
+}
+
+/// The secret of a key on P-256 in PKCS#8.
+fn scalar(pkcs8: &[u8]) -> &[u8] {
+    assert_eq!(pkcs8[34..36], [0x04, 0x20], "an OCTET STRING of 32 bytes");
+    &pkcs8[36..68]
+}
+
+/// A PEM text of a key, broken in each way that leaves its secret in it.
+fn broken(text: &str) -> Vec<String> {
+    let body = text.find("\n").unwrap() + 1;
+    let mut broken: Vec<_> = (body..text.len() - 1)
+        .step_by(7)
+        .map(|cut| text[..cut].to_owned())
+        .collect();
+    for at in (body..text.len()).step_by(7) {
+        for wrong in ["!", "=", "A", "-----", "ä"] {
+            broken.push(format!("{}{wrong}{}", &text[..at], &text[at + 1..]));
+        }
+    }
+    broken.push(text.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"));
+    broken.push(text.replace("PRIVATE KEY", "RSA PRIVATE KEY"));
+    broken.push(text.replace("PRIVATE KEY", "SECRET"));
+    broken.push(text.replacen("-----\n", "-----\nProc-Type: 4,ENCRYPTED\n", 1));
+    broken.push(text.replace("-----", ""));
+    broken
+}
+
+pub(crate) fn all() -> Values {
+    let boundary = Boundary::enter_for_evaluation(Requirements::strict()).unwrap();
+    let work = tempfile::tempdir().unwrap();
+    let mut values = Values::default();
+    of_core(&mut values, &boundary);
+    of_tls(&mut values, &boundary, work.path());
+    of_certs(&mut values, &boundary, work.path());
+    values
+}
+
+fn of_core(values: &mut Values, boundary: &Boundary) {
+    let (key, der, text) = values.key(boundary);
+    values.debug("fips_core::signing::PrivateKey", &key);
+    for section in pem::sections(text.as_bytes()).unwrap() {
+        values.debug("fips_core::pem::Section", &section);
+    }
+
+    let secret: [u8; 32] = values.random();
+    let mac = hmac::Key::new(Algorithm::Sha256, &secret).unwrap();
+    let tag = mac.sign(&[&secret]).unwrap();
+    values.secret(tag.as_ref());
+    values.debug("fips_core::hmac::Key", &mac);
+    values.debug("fips_core::hmac::Tag", &tag);
+    let mut context = Context::new(Algorithm::Sha256);
+    context.update(&secret);
+    values.debug("fips_core::digest::Context", &context);
+    for prk in [
+        Prk::from_bytes(Algorithm::Sha256, &secret),
+        Prk::extract(Algorithm::Sha256, &[0; 32], &secret),
+    ] {
+        values.debug("fips_core::hkdf::Prk", &prk.unwrap());
+    }
+    let sealing = SealingKey::from_bytes(boundary, &secret).unwrap();
+    values.debug("fips_core::seal::SealingKey", &sealing);
+    let sealer = Sealer::new(Protocol::Tls13, Cipher::Aes256Gcm, &secret).unwrap();
+    values.debug("fips_core::record::Sealer", &sealer);
+    let opener = Opener::new(Protocol::Tls13, Cipher::Aes256Gcm, &secret).unwrap();
+    values.debug("fips_core::record::Opener", &opener);
+    let (one, other) = (
+        EphemeralKey::generate(Curve::P256).unwrap(),
+        EphemeralKey::generate(Curve::P256).unwrap(),
+    );
+    // Its own secret cannot be asked for; this is all that it may say.
+    assert_eq!(format!("{one:?}"), "EphemeralKey { curve: P256, .. }");
+    values.debug("fips_core::agreement::EphemeralKey", &one);
+    let shared = one.agree(other.public_key()).unwrap();
+    values.secret(shared.as_bytes());
+    values.debug("fips_core::agreement::SharedSecret", &shared);
+
+    let kem = DecapsulationKey::generate(ParameterSet::MlKem768).unwrap();
+    assert_eq!(
+        format!("{kem:?}"),
+        "DecapsulationKey { parameters: MlKem768, .. }"
+    );
+    values.debug("fips_core::kem::DecapsulationKey", &kem);
+    let (_, shared) = kem::encapsulate(ParameterSet::MlKem768, kem.encapsulation_key()).unwrap();
+    values.secret(shared.as_bytes());
+    values.debug("fips_core::agreement::SharedSecret", &shared);
+    let wrapping =
+        KeyEncryptionKey::from_bytes(boundary, key_wrap::Cipher::Aes256, &secret).unwrap();
+    values.debug("fips_core::key_wrap::KeyEncryptionKey", &wrapping);
+
+    let torn = |der: &[u8]| {
+        let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(der));
+        PrivateKey::from_der(boundary, &der).unwrap_err()
+    };
+    let mut errors = vec![
+        SealingKey::from_bytes(boundary, &secret[..31]).unwrap_err(),
+        Sealer::new(Protocol::Tls12, Cipher::Aes128Gcm, &secret).unwrap_err(),
+        Opener::new(Protocol::Tls12, Cipher::Aes128Gcm, &secret).unwrap_err(),
+        Prk::from_bytes(Algorithm::Sha384, &secret).unwrap_err(),
+        Prk::extract(Algorithm::Sha384, b"", &secret).unwrap_err(),
+        hmac::Key::new(Algorithm::Sha256, &secret[..13]).unwrap_err(),
+        sealing.open(b"", &secret).unwrap_err(),
+        other.agree(&secret).unwrap_err(),
+        kem.decapsulate(&secret).unwrap_err(),
+        KeyEncryptionKey::from_bytes(boundary, key_wrap::Cipher::Aes128, &secret).unwrap_err(),
+        wrapping.wrap_key(Mode::Kw, &secret[..31]).unwrap_err(),
+        wrapping.unwrap_key(Mode::Kwp, &secret).unwrap_err(),
+        pbkdf2::derive(Algorithm::Sha256, &secret[..13], &[0; 16], 1000, 32).unwrap_err(),
+    ];
+    errors.extend((0..der.len()).map(|len| torn(&der[..len])));
+    for error in errors {
+        values.error("fips_core::error::Error", &error);
+        if let core::Error::Guard { guard, .. } = error {
+            values.error("fips_core::error::Guard", &guard);
+        }
+    }
+}
+
+/// Secrets of connections, as rustls tells them.
+#[derive(Debug, Default)]
+struct Heard(Mutex<Vec<Vec<u8>>>);
+
+impl KeyLog for Heard {
+    fn log(&self, _: &str, _: &[u8], secret: &[u8]) {
+        self.0.lock().unwrap().push(secret.to_vec());
+    }
+}
+
+struct Pair {
+    chain: String,
+    key: String,
+}
+
+fn of_tls(values: &mut Values, boundary: &Boundary, work: &Path) {
+    let day = std::time::Duration::from_secs(86_400);
+    let (key, ..) = values.key(boundary);
+    let authority: Authority = AuthorityParams::new(Subject::new("shown").unwrap(), 9 * day)
+        .self_signed(key, &SystemClock)
+        .unwrap();
+    let mut pair = || {
+        let (key, _, text) = values.key(boundary);
+        let leaf = LeafParams::new(Subject::new("leaf").unwrap(), Usages::ServerAndClient, day)
+            .with_names([SubjectAltName::dns("localhost").unwrap()])
+            .signed_by(&key, &authority, &SystemClock)
+            .unwrap();
+        Pair {
+            chain: leaf.to_pem(),
+            key: text,
+        }
+    };
+    let (pair, other) = (pair(), pair());
+    values.debug("fips_certs::issue::authority::Authority", &authority);
+    let trust = || Trust::from_pem(authority.certificate().to_pem()).unwrap();
+    let identity = || Identity::from_pem(boundary, &pair.chain, &pair.key).unwrap();
+    values.debug("fips_tls::identity::Identity", &identity());
+
+    for version in [Version::Tls12, Version::Tls13] {
+        let profile = || Profile::sp800_52r2().narrowed_to(version).unwrap();
+        let builder = ClientConfig::builder(boundary, profile())
+            .with_trust(trust())
+            .with_identity(identity());
+        values.debug("fips_tls::client::ClientBuilder", &builder);
+        values.debug("fips_tls::client::ClientReady", &builder);
+        let client = builder.build().unwrap();
+        let builder = ServerConfig::builder(boundary, profile()).with_identity(identity());
+        values.debug("fips_tls::server::WantsClientAuthentication", &builder);
+        let builder = builder.with_client_trust(trust());
+        values.debug("fips_tls::server::ServerBuilder", &builder);
+        values.debug("fips_tls::server::ServerReady", &builder);
+        let server = builder.build().unwrap();
+
+        let heard = Arc::new(Heard::default());
+        let mut listening = (*client.rustls()).clone();
+        listening.key_log = Arc::clone(&heard) as Arc<dyn KeyLog>;
+        let listening = Arc::new(listening);
+        for resumed in [false, true] {
+            let name = ServerName::try_from("localhost").unwrap();
+            let mut from = ClientConnection::new(Arc::clone(&listening), name).unwrap();
+            let mut to = ServerConnection::new(server.rustls()).unwrap();
+            while from.is_handshaking() || to.is_handshaking() {
+                carry(&mut from, &mut to);
+            }
+            carry(&mut from, &mut to);
+            let session = Session::of(&from).unwrap();
+            assert_eq!(session.resumed, resumed);
+            values.debug("fips_tls::session::Session", &session);
+        }
+        // They hold sessions and the keys of tickets by now.
+        values.debug("fips_tls::client::ClientConfig", &client);
+        values.debug("fips_tls::server::ServerConfig", &server);
+        values.secrets.append(&mut heard.0.lock().unwrap());
+    }
+
+    let file = |name: &str, text: &str, mode| {
+        let path: PathBuf = work.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    };
+    let chain = file("chain", &pair.chain, 0o644);
+    let open_key = file("open.key", &pair.key, 0o644);
+    let torn_key = file("torn.key", &pair.key[..pair.key.len() - 30], 0o600);
+    let mut errors = vec![
+        Identity::from_files(boundary, &chain, &open_key).unwrap_err(),
+        Identity::from_files(boundary, &chain, &torn_key).unwrap_err(),
+        Identity::from_pem(boundary, &pair.chain, &other.key).unwrap_err(),
+        Identity::from_pem(boundary, &pair.key, &pair.key).unwrap_err(),
+        Identity::from_pem(
+            boundary,
+            pair.key.replace("PRIVATE KEY", "CERTIFICATE"),
+            &pair.key,
+        )
+        .unwrap_err(),
+        Trust::from_pem(&pair.key).unwrap_err(),
+        Trust::from_file(&torn_key).unwrap_err(),
+    ];
+    for key in broken(&pair.key) {
+        // A broken public half or version is one that the module may pass over.
+        errors.extend(Identity::from_pem(boundary, &pair.chain, &key).err());
+        errors.extend(Trust::from_pem(&key).err());
+    }
+    for error in errors {
+        values.error("fips_tls::error::Error", &error);
+        match error {
+            tls::Error::Identity(fault) => values.error("fips_tls::error::IdentityFault", &fault),
+            tls::Error::Pem { fault, .. } => values.error("fips_tls::error::PemFault", &fault),
+            _ => {}
+        }
+    }
+}
+
+fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
+    let (_, _, text) = values.key(boundary);
+    let change = Change::new("a change").put(
+        EntryPath::new("a.key").unwrap(),
+        Secrecy::Secret,
+        text.clone().into_bytes(),
+    );
+    values.debug("fips_certs::store::change::Change", &change);
+    for (_, action) in change.entries() {
+        values.debug("fips_certs::store::change::Action", action);
+    }
+    let mut errors: Vec<certs::Error> = Vec::new();
+    for text in broken(&text) {
+        errors.extend(key::from_pem(boundary, text.as_bytes()).err());
+        errors.extend(Certificate::from_pem(text.as_bytes()).err());
+    }
+    for error in errors {
+        values.error("fips_certs::error::Error", &error);
+    }
+
+    // A PKI with a whole key, and one torn, open or another's in each place.
+    let root = work.join("server");
+    let store = DirStore::create_or_open(&root).unwrap();
+    values.debug("fips_certs::store::dir::DirStore", &store);
+    let catalogue = Catalogue::rke2(Options::new(Program::Rke2, "localhost")).unwrap();
+    let (pki, report) = Pki::init(boundary, &store, catalogue, &SystemClock).unwrap();
+    values.debug("fips_certs::pki::Pki", &pki);
+    values.data("fips_certs::pki::report::Report", &report);
+    for issued in &report.issued {
+        values.data("fips_certs::pki::report::Issued", issued);
+    }
+    values.data("fips_certs::pki::record::Record", pki.record().unwrap());
+    for waiver in &pki.record().unwrap().waivers {
+        values.data("fips_certs::pki::record::WaiverRecord", waiver);
+    }
+    for written in report.written.iter().filter(|path| path.ends_with(".key")) {
+        let file = fs::read(root.join(written)).unwrap();
+        let der = key::from_pem(boundary, &file).unwrap().to_pkcs8().unwrap();
+        values.secret(scalar(&der));
+    }
+    let diagnostic = Diagnostic::new().unwrap();
+    let mut look = |name: &str, text: &[u8], mode| {
+        let path = root.join(name);
+        let old = fs::read(&path).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let now = SystemClock.now();
+        for row in pki.check(&diagnostic, now, Thresholds::default()).unwrap() {
+            values.data("fips_certs::pki::row::Row", &row);
+        }
+        let plan = pki
+            .renewals(&diagnostic, now, &RenewalPolicy::rke2())
+            .unwrap();
+        values.data("fips_certs::pki::plan::Plan", &plan);
+        for renewal in &plan.renewals {
+            values.data("fips_certs::pki::plan::Renewal", renewal);
+        }
+        for blocked in &plan.blocked {
+            values.data("fips_certs::pki::plan::Blocked", blocked);
+        }
+        if let Err(error) = pki.renew(boundary, &plan, &SystemClock) {
+            values.error("fips_certs::error::Error", &error);
+        }
+        fs::write(&path, old).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    for name in ["tls/client-admin.key", "tls/server-ca.key"] {
+        let file = fs::read(root.join(name)).unwrap();
+        look(name, &file[..file.len() - 30], 0o600);
+        look(name, &file[..file.len() / 2], 0o600);
+        look(name, &file, 0o644);
+        look(name, text.as_bytes(), 0o600);
+    }
+    look("tls/server-ca.crt", text.as_bytes(), 0o644);
+}
