@@ -100,6 +100,31 @@ fn every_truncation_of_a_certificate_and_a_key_is_refused() {
     }
 }
 
+#[test]
+fn no_other_byte_around_the_signed_ones_verifies() {
+    let found = Certificate::from_pem(&GOOD.0).unwrap();
+    let good = found[0].der();
+    // A sequence of four bytes of header, then the signed one with as many.
+    let signed = 4..8 + usize::from(u16::from_be_bytes([good[6], good[7]]));
+    assert_eq!(
+        [good[0], good[1], good[4], good[5]],
+        [0x30, 0x82, 0x30, 0x82]
+    );
+    let (mut tried, mut der) = (0, good.to_vec());
+    for at in (0..good.len()).filter(|at| !signed.contains(at)) {
+        for value in (0..=u8::MAX).filter(|value| *value != good[at]) {
+            der[at] = value;
+            if let Ok(changed) = Certificate::from_der(&der) {
+                let verified = changed.verify_issued_by(&common::diagnostic(), &found[1]);
+                assert!(verified.is_err(), "byte {at} as {value:#04x}");
+            }
+            tried += 1;
+        }
+        der[at] = good[at];
+    }
+    assert!(tried > 80 * 255, "{tried}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 

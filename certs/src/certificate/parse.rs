@@ -52,6 +52,9 @@ pub(super) fn facts(der: &[u8]) -> Result<Facts, String> {
         _ => None,
     };
     let (key_name, key_allowed) = judge_key(x509.public_key());
+    if !outer_is_strict(der) || x509.signature_value.unused_bits != 0 {
+        return Err("what stands around the signed bytes is not DER (RFC 5280 §4.1.1)".into());
+    }
     let (tbs, signature_algorithm) = outer(der).ok_or("DER does not parse")?;
     let inner = content_of_algorithm(&x509, der).ok_or("DER does not parse")?;
     if inner != signature_algorithm {
@@ -137,6 +140,20 @@ fn distinguished_name(name: &X509Name<'_>) -> Result<String, String> {
 }
 
 /// The bytes that are signed, and the content of the algorithm beside them.
+/// Whether the certificate, its algorithm and its signature begin with the very tags they must:
+/// the parser takes a sequence of any class, and no signature covers these bytes.
+fn outer_is_strict(der: &[u8]) -> bool {
+    const BIT_STRING: u8 = 0x03;
+    const SEQUENCE: u8 = 0x30;
+    let tags = || {
+        let (_, certificate) = Any::from_der(der).ok()?;
+        let (algorithm, _) = Any::from_der(certificate.data).ok()?;
+        let (signature, _) = Any::from_der(algorithm).ok()?;
+        Some([*der.first()?, *algorithm.first()?, *signature.first()?])
+    };
+    tags() == Some([SEQUENCE, SEQUENCE, BIT_STRING])
+}
+
 fn outer(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (_, certificate) = Any::from_der(der).ok()?;
     let content = certificate.data;
