@@ -186,11 +186,18 @@ impl Identity {
     }
 }
 
+/// The most bytes of a key's or a chain's file. A thousand certificates are below it.
+const MOST_BYTES: usize = 4 << 20;
+
 /// Reads a file to its end. No copy is left behind where the buffer grows, as it does for what
 /// does not tell its size, such as a pipe.
 fn read(file: &mut fs::File) -> io::Result<Zeroizing<Vec<u8>>> {
-    let size = usize::try_from(file.metadata()?.len()).unwrap_or(0);
-    let mut content = Zeroizing::new(vec![0; size + 1]);
+    let too_large = || {
+        let why = format!("larger than {MOST_BYTES} bytes: give the file of one key or chain");
+        io::Error::new(io::ErrorKind::FileTooLarge, why)
+    };
+    let size = usize::try_from(file.metadata()?.len()).map_err(|_| too_large())?;
+    let mut content = Zeroizing::new(vec![0; size.min(MOST_BYTES) + 1]);
     let mut filled = 0;
     loop {
         match file.read(&mut content[filled..]) {
@@ -198,6 +205,9 @@ fn read(file: &mut fs::File) -> io::Result<Zeroizing<Vec<u8>>> {
             Ok(read) => filled += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
+        }
+        if filled > MOST_BYTES {
+            return Err(too_large());
         }
         if filled == content.len() {
             let mut larger = Zeroizing::new(vec![0; 2 * filled.max(2048)]);

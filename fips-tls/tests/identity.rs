@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::SystemTime;
 
 use fips_core::signing::KeyAlgorithm;
@@ -43,6 +44,18 @@ fn every_key_with_its_chain_is_an_identity() {
         assert_eq!(identity.chain().len(), 2);
         assert_eq!(identity.leaf().common_name(), Some("test server"));
         assert!(!format!("{identity:?}").contains("PRIVATE"));
+    }
+}
+
+#[test]
+fn a_file_without_an_end_or_of_any_size_is_refused() {
+    let files = Files::new();
+    let sparse = files.write("sparse", "");
+    let sparse_file = fs::File::options().write(true).open(&sparse).unwrap();
+    sparse_file.set_len(1 << 40).unwrap();
+    for endless in [sparse.as_path(), Path::new("/dev/zero")] {
+        let error = Identity::from_files(&boundary(), endless, &sparse).unwrap_err();
+        assert!(error.to_string().contains("larger than"), "{error}");
     }
 }
 
