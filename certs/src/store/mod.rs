@@ -46,6 +46,7 @@ pub trait Store {
     /// # Errors
     ///
     /// An I/O failure or `verify`'s answer: the old set is then still there, whole.
+    /// [`Error::Changed`] when something the change [expects](Change::expect) is not so.
     /// [`Error::Unfinished`] when the failure came after the commit point: the change is then
     /// decided, and the next use or opening of the store finishes it.
     fn apply(&self, change: &Change, verify: Verify<'_>) -> Result<(), Error>;
