@@ -54,7 +54,7 @@ pub fn append(
     if events.peek().is_none() {
         return Ok(change);
     }
-    let end = End::read(store)?;
+    let end = End::read_settled(store)?;
     let mut lines = Lines {
         gate: GateRecord::of(boundary),
         now,
@@ -86,6 +86,19 @@ struct End {
 }
 
 impl End {
+    /// As [`read`](Self::read). What looks broken because another change came between two
+    /// reads is [`Error::Changed`].
+    fn read_settled(store: &dyn Store) -> Result<Self, Error> {
+        let path = paths::head()?;
+        let before = store.read(&path)?;
+        match Self::read(store) {
+            Err(Error::Audit { .. }) if store.read(&path)? != before => {
+                Err(Error::Changed { path })
+            }
+            end => end,
+        }
+    }
+
     /// Reads the head and looks that the log ends there: a log that is broken at its end is not
     /// written on, since that would bury where it was cut.
     fn read(store: &dyn Store) -> Result<Self, Error> {

@@ -6,7 +6,7 @@ use std::fmt;
 use fips_core::constant_time;
 use zeroize::Zeroizing;
 
-use super::EntryPath;
+use super::{EntryPath, Read};
 use crate::error::Error;
 
 /// Who may read an entry.
@@ -112,10 +112,7 @@ impl Change {
     /// # Errors
     ///
     /// [`Error::Changed`] for the first entry that is not; the answer of `read`.
-    pub fn still_expected(
-        &self,
-        read: &dyn Fn(&EntryPath) -> Result<Option<Zeroizing<Vec<u8>>>, Error>,
-    ) -> Result<(), Error> {
+    pub fn still_expected(&self, read: Read<'_>) -> Result<(), Error> {
         for (path, expected) in &self.expected {
             let same = match (read(path)?, expected) {
                 (Some(found), Some(expected)) => constant_time::equal(&found, expected),
@@ -149,7 +146,6 @@ impl fmt::Debug for Change {
         f.debug_struct("Change")
             .field("reason", &self.reason)
             .field("entries", &self.entries)
-            .field("expected", &self.expected.keys())
             .finish()
     }
 }

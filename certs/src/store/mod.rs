@@ -54,3 +54,6 @@ pub trait Store {
 
 /// Judges one new entry by path and the bytes read back.
 pub type Verify<'a> = &'a dyn Fn(&EntryPath, &[u8]) -> Result<(), Error>;
+
+/// Answers what is at a path, as [`Store::read`] does.
+pub type Read<'a> = &'a dyn Fn(&EntryPath) -> Result<Option<Zeroizing<Vec<u8>>>, Error>;
