@@ -9,6 +9,7 @@ use super::Pki;
 use super::read_back::Staged;
 use super::record::{self, Made, Record};
 use super::report::{Issued, Report};
+use crate::audit::{self, Event, EventKind};
 use crate::catalogue::Catalogue;
 use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
@@ -21,7 +22,8 @@ use crate::store::{EntryPath, Secrecy, Store};
 const PATH_LENGTH: u8 = 1;
 
 impl<'s> Pki<'s> {
-    /// Every file that [`init`](Self::init) writes: those of `catalogue`, and the record.
+    /// Every file that [`init`](Self::init) writes: those of `catalogue`, and the record. The
+    /// first of the audit log comes on top.
     ///
     /// # Errors
     ///
@@ -33,8 +35,8 @@ impl<'s> Pki<'s> {
             .collect())
     }
 
-    /// What is in the way of [`init`](Self::init): the first of its [`files`](Self::files) that
-    /// the store holds already.
+    /// What is in the way of [`init`](Self::init): the first of its [`files`](Self::files), or
+    /// of the audit log, that the store holds already.
     ///
     /// # Errors
     ///
@@ -42,7 +44,10 @@ impl<'s> Pki<'s> {
     pub fn obstacle(store: &dyn Store, catalogue: &Catalogue) -> Result<Option<EntryPath>, Error> {
         let there: BTreeSet<EntryPath> = store.list()?.into_iter().collect();
         let files = Self::files(catalogue)?;
-        Ok(files.into_iter().find(|path| there.contains(path)))
+        Ok(files
+            .into_iter()
+            .chain(audit::first_files()?)
+            .find(|path| there.contains(path)))
     }
 
     /// Makes everything `catalogue` asks for, as one change, and opens it.
@@ -77,7 +82,9 @@ impl<'s> Pki<'s> {
                 .self_signed(key, &moment)?;
             let certificate = authority.certificate();
             issued.push(Issued::new(&entry.name, &entry.certificate, certificate));
+            let event = Event::new(EventKind::Issued, &entry.name);
             staged = staged
+                .log(event.with_certificate(certificate)?)
                 .authority(&entry.certificate, certificate)
                 .authority(&entry.nochain, certificate);
             authorities.insert(entry.name.as_str(), authority);
@@ -95,8 +102,10 @@ impl<'s> Pki<'s> {
                 .with_names(entry.names.iter().cloned())
                 .signed_by(&key, issuer, &moment)?;
             issued.push(Issued::new(&entry.name, &entry.certificate, &leaf));
+            let event = Event::new(EventKind::Issued, &entry.name);
             let chain = std::slice::from_ref(issuer.certificate());
             staged = staged
+                .log(event.with_certificate(&leaf)?)
                 .leaf(&entry.certificate, &leaf, chain, entry.usages)
                 .key(&entry.key, &key)?;
         }
@@ -108,7 +117,7 @@ impl<'s> Pki<'s> {
         staged = staged.bytes(&record::path()?, Secrecy::Public, record.to_json()?);
 
         let diagnostic = diagnostic()?;
-        let report = apply(boundary, &diagnostic, store, &staged, issued, now)?;
+        let report = apply(boundary, &diagnostic, store, staged, issued, now)?;
         let pki = Self {
             store,
             catalogue,
@@ -123,15 +132,17 @@ pub(super) fn diagnostic() -> Result<Diagnostic, Error> {
     Diagnostic::new().map_err(|refusal| Error::Refused(Box::new(refusal)))
 }
 
-/// Makes the change, each entry judged as it was read back.
+/// Makes the change together with its lines in the audit log, each entry judged as it was read
+/// back.
 pub(super) fn apply(
     boundary: &Boundary,
     diagnostic: &Diagnostic,
     store: &dyn Store,
-    staged: &Staged,
+    staged: Staged,
     issued: Vec<Issued>,
     now: OffsetDateTime,
 ) -> Result<Report, Error> {
+    let staged = staged.logged(boundary, store, now)?;
     store.apply(staged.change(), &|path, content| {
         staged.verify(boundary, diagnostic, now, path, content)
     })?;

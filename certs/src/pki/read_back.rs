@@ -7,10 +7,11 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use time::OffsetDateTime;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
+use crate::audit::{self, Event};
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::key;
-use crate::store::{Change, EntryPath, Secrecy};
+use crate::store::{Action, Change, EntryPath, Secrecy, Store};
 use crate::usages::Usages;
 
 /// What an entry must turn out to be.
@@ -33,6 +34,7 @@ enum Expected {
 /// A change in the making, and what each entry of it must turn out to be.
 pub(super) struct Staged {
     change: Change,
+    events: Vec<Event>,
     expected: BTreeMap<EntryPath, Expected>,
 }
 
@@ -40,8 +42,34 @@ impl Staged {
     pub(super) fn new(reason: impl Into<String>) -> Self {
         Self {
             change: Change::new(reason),
+            events: Vec::new(),
             expected: BTreeMap::new(),
         }
+    }
+
+    /// Has `event` logged together with the change.
+    pub(super) fn log(mut self, event: Event) -> Self {
+        self.events.push(event);
+        self
+    }
+
+    /// With the lines of the audit log: nothing can be staged after that.
+    pub(super) fn logged(
+        mut self,
+        boundary: &Boundary,
+        store: &dyn Store,
+        now: OffsetDateTime,
+    ) -> Result<Self, Error> {
+        let events = std::mem::take(&mut self.events);
+        self.change = audit::append(boundary, store, self.change, events, now)?;
+        for (path, action) in self.change.entries() {
+            if let (Action::Put { content, .. }, false) = (action, self.expected.contains_key(path))
+            {
+                let expected = Expected::Bytes(content.to_vec());
+                self.expected.insert(path.clone(), expected);
+            }
+        }
+        Ok(self)
     }
 
     pub(super) fn authority(self, path: &EntryPath, certificate: &Certificate) -> Self {
@@ -100,8 +128,9 @@ impl Staged {
         &self.change
     }
 
+    /// What is written, the audit log aside.
     pub(super) fn paths(&self) -> impl Iterator<Item = &EntryPath> {
-        self.expected.keys()
+        self.expected.keys().filter(|path| !audit::holds(path))
     }
 
     /// Judges one entry as it was read back.

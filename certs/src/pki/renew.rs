@@ -14,6 +14,7 @@ use super::record::{self, Made, Record};
 use super::report::{Issued, Report};
 use super::row::{Kind, Status};
 use super::{Pki, files};
+use crate::audit::{Event, EventKind};
 use crate::catalogue::{AuthorityEntry, Catalogue, KubeconfigEntry, LeafEntry};
 use crate::certificate::Certificate;
 use crate::clock::{Clock, FixedClock};
@@ -62,10 +63,14 @@ impl Pki<'_> {
         let mut issued = Vec::new();
         let mut issuers = BTreeMap::new();
         for renewal in &plan.renewals {
+            let event = Event::new(EventKind::Renewed, &renewal.name)
+                .with_reason(renewal.reasons.join("; "));
             let (entry, authority) = match self.planned(renewal)? {
                 Entry::Kubeconfig(entry) => {
                     let content = entry.content.clone().into_bytes();
-                    staged = staged.bytes(&entry.path, Secrecy::Secret, content);
+                    staged = staged
+                        .log(event)
+                        .bytes(&entry.path, Secrecy::Secret, content);
                     continue;
                 }
                 Entry::Leaf(entry, authority) => (Some(entry), authority),
@@ -79,7 +84,9 @@ impl Pki<'_> {
             };
             let Some(entry) = entry else {
                 let content = issuer.authority.certificate().to_pem().into_bytes();
-                staged = staged.bytes(&authority.nochain, Secrecy::Public, content);
+                staged = staged
+                    .log(event)
+                    .bytes(&authority.nochain, Secrecy::Public, content);
                 continue;
             };
             let kept = if plan.keep_keys {
@@ -101,7 +108,12 @@ impl Pki<'_> {
                 key_kept,
                 ..Issued::new(&entry.name, &entry.certificate, &leaf)
             });
+            let event = match &renewal.serial {
+                Some(serial) => event.with_old_serial(serial),
+                None => event,
+            };
             staged = staged
+                .log(event.with_certificate(&leaf)?)
                 .leaf(&entry.certificate, &leaf, &issuer.chain, entry.usages)
                 .key(&entry.key, &key)?;
         }
@@ -110,7 +122,7 @@ impl Pki<'_> {
             let record = Record::new(boundary, Made::Adopted, options, now);
             staged = staged.bytes(&record::path()?, Secrecy::Public, record.to_json()?);
         }
-        apply(boundary, &diagnostic, self.store, &staged, issued, now)
+        apply(boundary, &diagnostic, self.store, staged, issued, now)
     }
 
     fn planned(&self, renewal: &Renewal) -> Result<Entry<'_>, Error> {
