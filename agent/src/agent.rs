@@ -113,18 +113,19 @@ impl Agent {
         }
         let mut backoff = Backoff::new(self.config.retry);
         let mut last = Instant::now();
-        let mut pulse = tokio::time::interval(PULSE);
+        let mut closed = tokio::spawn(pulse(
+            self.boundary,
+            self.shared.clone(),
+            self.config.patience(),
+        ));
+        let _pulse = Ended(closed.abort_handle());
         let mut next = tokio::time::Instant::now();
         let mut ready = false;
         tokio::pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                _ = pulse.tick() => {
-                    self.boundary.still_open()?;
-                    notify(&[NotifyState::Watchdog]);
-                    continue;
-                }
+                error = &mut closed => return Err(error.map_or_else(|_| gone(), Error::Closed)),
                 _ = self.look_now.1.recv() => {}
                 () = tokio::time::sleep_until(next) => {}
             }
@@ -160,9 +161,7 @@ impl Agent {
                     wait
                 }
             };
-            if let Some(server) = &self.server {
-                server.alive();
-            }
+            self.shared.alive();
             next = tokio::time::Instant::now() + wait;
             self.tell(wait);
         }
@@ -344,6 +343,30 @@ impl Agent {
             ),
         };
         notify(&[NotifyState::Status(&text.replace('\n', " "))]);
+    }
+}
+
+/// Tells the service manager that the agent lives, for as long as looks end and the gate is
+/// open; ends when it has closed.
+async fn pulse(boundary: Boundary, shared: Shared, patience: Duration) -> fips_core::Error {
+    let mut pulse = tokio::time::interval(PULSE);
+    loop {
+        pulse.tick().await;
+        if let Err(closed) = boundary.still_open() {
+            return closed;
+        }
+        if shared.silent_for() <= patience {
+            notify(&[NotifyState::Watchdog]);
+        }
+    }
+}
+
+/// A task that ends with its owner.
+struct Ended(tokio::task::AbortHandle);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -301,6 +301,12 @@ impl Config {
         Ok(config)
     }
 
+    /// How long no look may end before the agent counts as hung: two may be missed, and one may
+    /// take its time.
+    pub(crate) fn patience(&self) -> Duration {
+        self.check_every * 2 + self.retry.most + Duration::from_secs(60)
+    }
+
     fn judge(&self) -> Result<(), String> {
         if !self.dir.is_absolute() {
             return Err("`dir` is no absolute path; an agent has no folder of its own".into());

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fips_core::Boundary;
 use fips_tls::{Explanation, Identity, Profile, ServerConfig, Session, Trust};
@@ -41,8 +41,6 @@ struct Inner {
     files: [PathBuf; 3],
     clients: Vec<String>,
     serving: RwLock<Serving>,
-    /// When a look last ended, for liveness.
-    alive: RwLock<Instant>,
     patience: Duration,
 }
 
@@ -68,15 +66,8 @@ impl Server {
             shared,
             files,
             clients: endpoint.clients.clone(),
-            alive: RwLock::new(Instant::now()),
-            // Two looks may be missed, and one may take its time.
-            patience: config.check_every * 2 + config.retry.most + Duration::from_secs(60),
+            patience: config.patience(),
         })))
-    }
-
-    /// That a look has ended, whatever came of it.
-    pub(crate) fn alive(&self) {
-        *self.0.alive.write().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// Takes up what is on disk now; what was served before stays when it cannot be used.
@@ -174,12 +165,12 @@ impl Server {
         let open = self.0.boundary.still_open();
         match path {
             "/healthz" => {
-                let alive = *self.0.alive.read().unwrap_or_else(PoisonError::into_inner);
+                let silent = self.0.shared.silent_for();
                 match open {
                     Err(closed) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{closed}\n")),
-                    Ok(()) if alive.elapsed() > self.0.patience => text(
+                    Ok(()) if silent > self.0.patience => text(
                         StatusCode::SERVICE_UNAVAILABLE,
-                        format!("no look has ended for {} s\n", alive.elapsed().as_secs()),
+                        format!("no look has ended for {} s\n", silent.as_secs()),
                     ),
                     Ok(()) => text(StatusCode::OK, "ok\n"),
                 }

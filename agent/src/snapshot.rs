@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use fips_certs::pki::{Blocked, Row};
 use fips_core::{Boundary, Opening};
@@ -63,15 +64,19 @@ pub struct HookSnapshot {
     pub last_error: Option<String>,
 }
 
-/// A snapshot that is shared between the loop and the endpoint.
+/// A snapshot that is shared between the loop, the endpoint and the watchdog's pulse.
 #[derive(Clone, Debug)]
-pub(crate) struct Shared(Arc<Mutex<Snapshot>>);
+pub(crate) struct Shared {
+    snapshot: Arc<Mutex<Snapshot>>,
+    /// When a look last ended, whatever came of it.
+    alive: Arc<Mutex<Instant>>,
+}
 
 impl Shared {
     pub(crate) fn new(boundary: Boundary, started: OffsetDateTime) -> Self {
         let status = boundary.status();
         let statement = status.statement();
-        Self(Arc::new(Mutex::new(Snapshot {
+        let snapshot = Snapshot {
             statement: statement.to_string(),
             opening: match status.opening() {
                 Opening::Evaluation => "evaluation",
@@ -90,17 +95,34 @@ impl Shared {
             last_error: None,
             hooks: BTreeMap::new(),
             endpoint_current: None,
-        })))
+        };
+        Self {
+            snapshot: Arc::new(Mutex::new(snapshot)),
+            alive: Arc::new(Mutex::new(Instant::now())),
+        }
+    }
+
+    /// That a look has ended.
+    pub(crate) fn alive(&self) {
+        *self.alive.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// How long ago a look last ended.
+    pub(crate) fn silent_for(&self) -> Duration {
+        self.alive
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .elapsed()
     }
 
     pub(crate) fn get(&self) -> Snapshot {
-        self.0
+        self.snapshot
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
     pub(crate) fn change(&self, change: impl FnOnce(&mut Snapshot)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.snapshot.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
