@@ -167,7 +167,7 @@ impl Entry {
 }
 
 /// The moment as the log keeps it: whole seconds of UTC.
-pub(super) fn to_second(moment: OffsetDateTime) -> OffsetDateTime {
+pub(crate) fn to_second(moment: OffsetDateTime) -> OffsetDateTime {
     let moment = moment.to_offset(time::UtcOffset::UTC);
     moment.replace_nanosecond(0).unwrap_or(moment)
 }
