@@ -1,5 +1,7 @@
 //! What a walk over the log found.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// What [`verify`](super::verify()) found.
@@ -63,4 +65,21 @@ pub enum Fault {
     UnknownFile,
     /// A file cannot be read.
     Unreadable,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Altered => "ALTERED",
+            Self::BrokenChain => "BROKEN CHAIN",
+            Self::HeadMismatch => "HEAD MISMATCH",
+            Self::HeadMissing => "HEAD MISSING",
+            Self::NotAnExtension => "NOT AN EXTENSION",
+            Self::NotLogged => "NOT LOGGED",
+            Self::Renumbered => "RENUMBERED",
+            Self::SegmentMissing => "SEGMENT MISSING",
+            Self::UnknownFile => "UNKNOWN FILE",
+            Self::Unreadable => "UNREADABLE",
+        })
+    }
 }

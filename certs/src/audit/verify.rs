@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fips_core::Diagnostic;
+use fips_core::rfc4514::one_line;
 
 use super::entry::{Entry, hash};
 use super::event::EventKind;
@@ -136,7 +137,8 @@ impl Walk {
             file: file.to_string(),
             line,
             fault,
-            detail,
+            // It may quote what somebody wrote into the log.
+            detail: one_line(&detail),
         });
     }
 
