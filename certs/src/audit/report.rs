@@ -47,6 +47,8 @@ pub struct Finding {
 pub enum Fault {
     /// A line is not what this program writes: it was changed.
     Altered,
+    /// The log begins after the PKI was made: an earlier one was removed.
+    BegunLate,
     /// A line does not follow from the one above: one of the two was changed, moved or removed.
     BrokenChain,
     /// The head does not name the end of the log: lines were cut off or added.
@@ -71,6 +73,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Altered => "ALTERED",
+            Self::BegunLate => "BEGUN LATE",
             Self::BrokenChain => "BROKEN CHAIN",
             Self::HeadMismatch => "HEAD MISMATCH",
             Self::HeadMissing => "HEAD MISSING",
