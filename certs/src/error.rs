@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::store::EntryPath;
+use crate::token::TokenRefused;
 
 /// Why a PKI could not be made, read, checked or renewed.
 #[derive(Debug, thiserror::Error)]
@@ -216,6 +217,9 @@ pub enum Error {
         /// What was answered, and how to mend it.
         why: String,
     },
+    /// A join token or a node's password is not taken.
+    #[error("refused: {0}")]
+    Token(#[from] TokenRefused),
     /// A file is larger than any entry may be.
     #[error("{path} is larger than {limit} bytes, the most an entry may have", path = path.display())]
     TooLarge {

@@ -76,6 +76,7 @@ pub mod catalogue;
 pub mod key;
 pub mod pki;
 pub mod store;
+pub mod token;
 
 pub use certificate::{Certificate, NotIssued};
 pub use clock::{Clock, FixedClock, SystemClock};

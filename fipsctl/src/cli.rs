@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::agent::AgentCommand;
+use crate::pki::{AuditCommand, TokenCommand};
 
 const AFTER: &str = "\
 Exit codes: 0 done, 1 findings, 2 usage, 3 refused by the boundary, 4 failed.
@@ -82,12 +83,18 @@ pub(crate) struct SelfTestArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PkiCommand {
+    /// Look into the audit log: what was done, and whether the log is whole.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Judge every certificate of a PKI; exit 1 when one wants attention. Needs no open gate.
     Check(CheckArgs),
     /// Make a new PKI: the authorities, etcd's and the API server's leaves, the admin's kubeconfig.
     Init(InitArgs),
     /// Renew the leaves that are due, drifted or torn.
     Renew(RenewArgs),
+    /// Make, judge, list and revoke join tokens.
+    #[command(subcommand)]
+    Token(TokenCommand),
 }
 
 /// Which files a PKI consists of.

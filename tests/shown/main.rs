@@ -4,6 +4,7 @@
 //! The types are read from the sources, so that a new one fails here until it has its place.
 
 mod finder;
+mod tokens;
 mod types;
 mod values;
 #[path = "../wire/mod.rs"]
@@ -18,6 +19,10 @@ const HOLDS: &[&str] = &[
     "fips_certs::issue::authority::Authority",
     "fips_certs::store::change::Action",
     "fips_certs::store::change::Change",
+    "fips_certs::token::issued::Created",
+    "fips_certs::token::node::NodePassword",
+    "fips_certs::token::wire::Credentials",
+    "fips_certs::token::wire::JoinToken",
     "fips_core::agreement::EphemeralKey",
     "fips_core::agreement::SharedSecret",
     "fips_core::digest::Context",
@@ -43,6 +48,7 @@ const HOLDS: &[&str] = &[
 
 /// What is made where secrets are read, and must hold none: `values` makes them there.
 const NEAR: &[&str] = &[
+    "fips_certs::audit::entry::Entry",
     "fips_certs::error::Error",
     "fips_certs::pki::Pki",
     "fips_certs::pki::plan::Blocked",
@@ -54,6 +60,10 @@ const NEAR: &[&str] = &[
     "fips_certs::pki::report::Report",
     "fips_certs::pki::row::Row",
     "fips_certs::store::dir::DirStore",
+    "fips_certs::token::TokenRefused",
+    "fips_certs::token::issued::TokenInfo",
+    "fips_certs::token::issued::Tokens",
+    "fips_certs::token::node::NodePasswords",
     "fips_core::error::Error",
     "fips_core::error::Guard",
     "fips_tls::error::Error",
@@ -81,6 +91,24 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_tls::peer::PeerIdentity",
             "fips_tls::policy::key::PublicKey",
             "fips_tls::trust::Trust",
+        ],
+    ),
+    (
+        "what was done, in words and hashes, as it goes into the log or was found there",
+        &[
+            "fips_certs::audit::entry::GateRecord",
+            "fips_certs::audit::event::Event",
+            "fips_certs::audit::head::Head",
+            "fips_certs::audit::head::Noted",
+            "fips_certs::audit::report::Finding",
+            "fips_certs::audit::report::Report",
+        ],
+    ),
+    (
+        "the SHA-256 of a CA's certificate, and what a token shall be",
+        &[
+            "fips_certs::token::issued::TokenParams",
+            "fips_certs::token::pin::Pin",
         ],
     ),
     (

@@ -53,23 +53,23 @@ impl Values {
         shown.texts.insert(text);
     }
 
-    fn debug(&mut self, path: &'static str, value: &(impl Debug + ?Sized)) {
+    pub(crate) fn debug(&mut self, path: &'static str, value: &(impl Debug + ?Sized)) {
         self.add(path, "Debug", format!("{value:?}"));
         self.add(path, "Debug", format!("{value:#?}"));
     }
 
-    fn error(&mut self, path: &'static str, value: &(impl Debug + Display)) {
+    pub(crate) fn error(&mut self, path: &'static str, value: &(impl Debug + Display)) {
         self.debug(path, value);
         self.add(path, "Display", value.to_string());
     }
 
-    fn data(&mut self, path: &'static str, value: &(impl Debug + Serialize)) {
+    pub(crate) fn data(&mut self, path: &'static str, value: &(impl Debug + Serialize)) {
         self.debug(path, value);
         self.add(path, "Serialize", serde_json::to_string(value).unwrap());
     }
 
     /// A secret that no text may show.
-    fn secret(&mut self, secret: &[u8]) {
+    pub(crate) fn secret(&mut self, secret: &[u8]) {
         self.secrets.push(secret.to_vec());
     }
 
@@ -122,6 +122,7 @@ pub(crate) fn all() -> Values {
     of_core(&mut values, &boundary);
     of_tls(&mut values, &boundary, work.path());
     of_certs(&mut values, &boundary, work.path());
+    crate::tokens::of_tokens(&mut values, &boundary, work.path());
     values
 }
 

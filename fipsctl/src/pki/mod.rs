@@ -1,13 +1,18 @@
 //! `fipsctl pki`.
 
+mod audit;
 mod check;
 mod init;
 mod renew;
+mod token;
 
 use std::path::Path;
 
 use fips_boundary::certs::pki::Report;
 use fips_boundary::certs::store::{DirStore, Recovery};
+
+pub(crate) use audit::AuditCommand;
+pub(crate) use token::TokenCommand;
 
 use crate::cli::{Format, PkiCommand};
 use crate::exit::Failure;
@@ -15,9 +20,11 @@ use crate::{output, table};
 
 pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
     match command {
+        PkiCommand::Audit(command) => audit::run(&command),
         PkiCommand::Check(args) => check::run(&args),
         PkiCommand::Init(args) => init::run(&args),
         PkiCommand::Renew(args) => renew::run(&args),
+        PkiCommand::Token(command) => token::run(&command),
     }
 }
 

@@ -1,12 +1,14 @@
 //! The targets, each with its properties and its seeds.
 
 mod agreement;
+mod audit_line;
 mod certificate;
 mod chain;
 mod client_bytes;
 mod explanation;
 mod handshake;
 mod identity;
+mod join_token;
 mod kem;
 mod key_wrap;
 mod mount_table;
@@ -38,12 +40,14 @@ macro_rules! targets {
 /// Every target.
 pub const ALL: &[Target] = targets![
     agreement,
+    audit_line,
     certificate,
     chain,
     client_bytes,
     explanation,
     handshake,
     identity,
+    join_token,
     kem,
     key_wrap,
     mount_table,
