@@ -180,6 +180,16 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A key that is not the module's could not be used.
+    #[error("{origin} cannot {action}: {why}")]
+    Signer {
+        /// Where the key lies.
+        origin: String,
+        /// What was being done.
+        action: &'static str,
+        /// What was answered, and how to mend it.
+        why: String,
+    },
     /// A file is larger than any entry may be.
     #[error("{path} is larger than {limit} bytes, the most an entry may have", path = path.display())]
     TooLarge {

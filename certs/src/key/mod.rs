@@ -1,6 +1,7 @@
 //! Private keys on disk: the types that are issued, and their PEM forms.
 
 mod public_half;
+mod subject;
 
 use std::fmt;
 
@@ -14,6 +15,7 @@ use crate::error::Error;
 use crate::pem;
 
 pub(crate) use public_half::PublicHalf;
+pub use subject::SubjectKey;
 
 /// The keys this crate makes certificates for. P-521 is verified, not issued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

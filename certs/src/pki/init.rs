@@ -70,15 +70,16 @@ impl<'s> Pki<'s> {
         let mut authorities = BTreeMap::new();
         for entry in &catalogue.authorities {
             let subject = Subject::new(format!("{}@{}", entry.common_name, now.unix_timestamp()))?;
+            let key = key::generate(boundary, entry.key_type)?;
+            staged = staged.key(&entry.key, &key)?;
             let authority = AuthorityParams::new(subject, entry.lifetime)
                 .with_path_length(PATH_LENGTH)
-                .self_signed(key::generate(boundary, entry.key_type)?, &moment)?;
+                .self_signed(key, &moment)?;
             let certificate = authority.certificate();
             issued.push(Issued::new(&entry.name, &entry.certificate, certificate));
             staged = staged
                 .authority(&entry.certificate, certificate)
-                .authority(&entry.nochain, certificate)
-                .key(&entry.key, authority.key())?;
+                .authority(&entry.nochain, certificate);
             authorities.insert(entry.name.as_str(), authority);
         }
         for entry in &catalogue.leaves {
