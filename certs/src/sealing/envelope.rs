@@ -112,7 +112,11 @@ fn section(label: &'static str, text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error
     let sections = pem::sections(text).map_err(fault)?;
     match &sections[..] {
         [one] if one.label() == label.as_bytes() => Ok(one.decode().map_err(fault)?),
-        [one] => Err(fault(format!("it holds {}", one.label().escape_ascii())).into()),
+        [one] => {
+            // Another's text: as much as a label may be long.
+            let label = one.label().escape_ascii().to_string();
+            Err(fault(format!("it holds {label:.80}")).into())
+        }
         others => Err(fault(format!("it holds {} sections", others.len())).into()),
     }
 }
