@@ -8,10 +8,11 @@ use common::{
     DAY, MemoryStore, START, boundary, catalogue, certtool, check, clock, diagnostic, made,
     openssl, options, path, row,
 };
+use fips_certs::audit::{self, EventKind};
 use fips_certs::catalogue::Catalogue;
 use fips_certs::key::KeyType;
 use fips_certs::pki::{RenewalPolicy, Status, Thresholds};
-use fips_certs::store::DirStore;
+use fips_certs::store::{DirStore, EntryPath};
 use fips_certs::{Clock, Error, GateMismatch, Pki, SystemClock};
 
 const LEAF: &str = "tls/etcd/server-client.crt";
@@ -42,7 +43,7 @@ fn a_pki_in_a_folder_is_what_independent_programs_expect() {
     {
         assert_eq!(row.status, Status::Ok, "{row:?}");
     }
-    for entry in &catalogue().leaves {
+    for entry in catalogue().leaves() {
         let authority = catalogue()
             .authority(&entry.issuer)
             .unwrap()
@@ -57,22 +58,19 @@ fn a_pki_in_a_folder_is_what_independent_programs_expect() {
                     &root,
                     &format!(
                         "verify -x509_strict -purpose {purpose} -CAfile {authority} {}",
-                        entry.certificate
+                        entry.file()
                     ),
                 );
             }
         }
-        certtool(
-            &root,
-            &format!("--verify-chain --infile {}", entry.certificate),
-        );
+        certtool(&root, &format!("--verify-chain --infile {}", entry.file()));
         let public = |command: &str| openssl(&root, command);
         assert_eq!(
-            public(&format!("x509 -in {} -noout -pubkey", entry.certificate)),
-            public(&format!("pkey -in {} -pubout", entry.key))
+            public(&format!("x509 -in {} -noout -pubkey", entry.file())),
+            public(&format!("pkey -in {} -pubout", entry.key_file()))
         );
         let mode = root
-            .join(entry.key.as_str())
+            .join(entry.key_file().as_str())
             .metadata()
             .unwrap()
             .permissions()
@@ -113,7 +111,7 @@ fn any_file_of_the_catalogue_stops_a_new_pki() {
         "tls/client-admin.key",
         "tls/etcd/peer-ca.crt",
         "cred/admin.kubeconfig",
-        "tls/fips-catalogue.json",
+        "fips/catalogue.json",
     ] {
         let store = MemoryStore::default();
         let obstacle = || Pki::obstacle(&store, &catalogue()).unwrap();
@@ -135,6 +133,35 @@ fn an_empty_store_holds_no_pki() {
     let error = Pki::open(&store).unwrap_err();
     assert!(matches!(error, Error::NoPki { .. }));
     assert!(error.to_string().contains("Pki::adopt"), "{error}");
+}
+
+#[test]
+fn what_is_made_and_renewed_is_logged_with_it() {
+    let store = made();
+    let clock = clock();
+    clock.set(START + DAY);
+    let pki = Pki::open(&store).unwrap();
+    let mut policy = RenewalPolicy::default();
+    policy.force = true;
+    policy.names = vec!["client-admin".to_owned()];
+    let plan = pki.renewals(&diagnostic(), clock.now(), &policy).unwrap();
+    let report = pki.renew(&boundary(), &plan, &clock).unwrap();
+    assert_eq!(report.issued.len(), 1);
+    let found = audit::verify(&diagnostic(), &store, None).unwrap();
+    assert_eq!(found.findings, []);
+    // The leaves and authorities as they are now, a serial number each.
+    assert_eq!((found.segments, found.certificates), (2, 12));
+    let entries = audit::entries(&store).unwrap();
+    let kinds: Vec<_> = entries.iter().map(|entry| entry.event).collect();
+    assert_eq!(kinds[0], EventKind::LogBegun);
+    assert!(kinds[1..13].iter().all(|kind| *kind == EventKind::Issued));
+    assert_eq!(kinds[13..], [EventKind::Renewed]);
+    let (renewed, issued) = (&entries[13], &report.issued[0]);
+    assert_eq!(renewed.name, "client-admin");
+    assert_eq!(renewed.time, START + DAY);
+    assert_eq!(renewed.serial.as_ref(), Some(&issued.serial));
+    assert_eq!(renewed.old_serial, issued.old_serial);
+    assert!(renewed.reason.is_some());
 }
 
 #[test]
@@ -168,15 +195,17 @@ fn leaves_are_renewed_when_due_and_not_before() {
         assert_eq!(issued.expires, START + DAY * (276 + 365));
         assert!(!issued.key_kept);
     }
-    for (path, content) in &before {
+    let unlogged = |path: &&EntryPath| !path.as_str().starts_with("fips/audit/");
+    for path in before.keys().filter(unlogged) {
+        let content = &before[path];
         let renewed = report.written.contains(&path.to_string());
         assert_eq!(renewed, after[path] != *content, "{path}");
         assert_eq!(
             renewed,
             catalogue()
-                .leaves
+                .leaves()
                 .iter()
-                .any(|entry| { entry.certificate == *path || entry.key == *path })
+                .any(|entry| { entry.file() == path || entry.key_file() == path })
         );
     }
     for row in check(&store, clock.now()) {
@@ -194,7 +223,7 @@ fn a_third_of_a_short_life_and_the_other_policies() {
     let store = MemoryStore::default();
     let mut short = options();
     short.leaf_lifetime = DAY * 30;
-    let catalogue = Catalogue::rke2(short).unwrap();
+    let catalogue = Catalogue::new(short).unwrap();
     let (pki, _) = Pki::init(&boundary(), &store, catalogue, &clock()).unwrap();
     let due = |policy: &RenewalPolicy, days: u32| {
         pki.renewals(&diagnostic(), START + DAY * days, policy)
@@ -330,7 +359,7 @@ fn what_does_not_hold_when_read_back_is_not_committed() {
     for file in [
         "tls/server-ca.crt",
         "tls/server-ca.key",
-        "tls/fips-catalogue.json",
+        "fips/catalogue.json",
     ] {
         let store = MemoryStore::default();
         *store.corrupt.lock().unwrap() = Some(path(file));
@@ -375,10 +404,10 @@ fn a_whole_file_in_the_place_of_another_is_not_committed_either() {
 #[test]
 fn an_evaluation_leaves_a_strict_pki_alone() {
     let store = made();
-    let record = String::from_utf8(store.content("tls/fips-catalogue.json")).unwrap();
+    let record = String::from_utf8(store.content("fips/catalogue.json")).unwrap();
     assert!(record.contains("enter_for_evaluation"), "{record}");
     let strict = record.replace("\"evaluation\": true", "\"evaluation\": false");
-    store.set("tls/fips-catalogue.json", strict);
+    store.set("fips/catalogue.json", strict);
     let before = store.snapshot();
     let pki = Pki::open(&store).unwrap();
     let mut policy = RenewalPolicy::default();
@@ -399,7 +428,7 @@ fn k3s_and_other_keys() {
         fips_certs::catalogue::Options::new(fips_certs::catalogue::Program::K3s, "server-0");
     k3s.authority_key = KeyType::P384;
     k3s.leaf_key = KeyType::Rsa2048;
-    let catalogue = Catalogue::rke2(k3s).unwrap();
+    let catalogue = Catalogue::new(k3s).unwrap();
     Pki::init(&boundary(), &store, catalogue, &clock()).unwrap();
     let rows = check(&store, START);
     assert!(rows.iter().all(|row| row.status == Status::Ok), "{rows:?}");
