@@ -444,7 +444,8 @@ fn a_folder_without_log_and_certificates_is_an_error_not_a_clean_log() {
 /// Where the log is cut or broken at its end, nothing is written on, and nothing else changes.
 #[test]
 fn a_log_that_is_broken_at_its_end_stops_the_change() {
-    let spoil: [(&str, fn(&MemoryStore)); 6] = [
+    type Spoil = fn(&MemoryStore);
+    let spoil: [(&str, Spoil); 6] = [
         ("head removed", |store| store.remove(HEAD)),
         ("head of words", |store| store.set(HEAD, "words")),
         ("end removed", |store| {
