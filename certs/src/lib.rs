@@ -51,6 +51,7 @@
 //! - [`AuthorityParams`], [`LeafParams`]: what a certificate shall say; the key is passed beside.
 //! - [`Authority`]: a certificate that signs others, made here or loaded; its key is a [`Signer`].
 //! - [`Certificate`]: one that was read.
+//! - [`crl`]: revocation lists, issued and read.
 //! - [`key`]: private keys in PEM.
 //! - [`Clock`]: the one source of time.
 //!
@@ -72,6 +73,7 @@ mod pem;
 mod usages;
 
 pub mod catalogue;
+pub mod crl;
 pub mod key;
 pub mod pki;
 pub mod store;

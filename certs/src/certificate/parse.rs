@@ -107,7 +107,7 @@ fn text(attribute: &AttributeTypeAndValue<'_>) -> String {
 }
 
 /// The name by RFC 4514; a value that is no text is shown as the hexadecimal of its DER (§2.4).
-fn distinguished_name(name: &X509Name<'_>) -> Result<String, String> {
+pub(crate) fn distinguished_name(name: &X509Name<'_>) -> Result<String, String> {
     let owned: Vec<Vec<_>> = name
         .iter_rdn()
         .map(|relative| {
