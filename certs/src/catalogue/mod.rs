@@ -14,8 +14,7 @@ use crate::store::EntryPath;
 
 pub use definition::Definition;
 pub use entry::{
-    AuthorityEntry, Content, Credentials, FileEntry, KeySetEntry, KubeconfigEntry, LeafEntry,
-    Place,
+    AuthorityEntry, Content, Credentials, FileEntry, KeySetEntry, KubeconfigEntry, LeafEntry, Place,
 };
 pub use kubeconfig::Frame;
 pub(crate) use kubeconfig::{Found, User};

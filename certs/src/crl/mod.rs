@@ -16,4 +16,5 @@ pub use issue::RevocationListParams;
 pub use list::{ListedRevocation, RevocationList, Scope};
 pub use reason::RevocationReason;
 pub use register::{Register, Revocation};
+pub(crate) use register::{is_serial, key_id};
 pub use verify::ListRefused;

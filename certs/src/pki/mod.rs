@@ -13,6 +13,8 @@ mod read_back;
 mod record;
 mod renew;
 mod report;
+mod revoke;
+mod revoked;
 mod row;
 mod stage;
 
@@ -24,6 +26,9 @@ pub use check::Thresholds;
 pub use plan::{Blocked, Plan, Renewal, RenewalPolicy};
 pub use record::{Made, Record, WaiverRecord};
 pub use report::{Issued, Report};
+pub use revoke::{
+    IssuedList, JudgedList, PlannedRevocation, RevocationPlan, RevocationReport, Target,
+};
 pub use row::{Kind, Row, Status};
 
 /// A PKI in a store.

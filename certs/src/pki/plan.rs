@@ -14,7 +14,7 @@ use super::row::{Kind, Row, Status, in_words};
 use crate::catalogue::{AuthorityEntry, Entry};
 use crate::error::Error;
 
-/// When a leaf is renewed: what has drifted, is torn or has ended always, the others when less
+/// When a leaf is renewed: what has drifted, is torn, revoked or has ended always, the others when less
 /// than the level of [`remaining`](Self::remaining) and [`fraction`](Self::fraction) is left.
 ///
 /// With both set the smaller level decides (the default), with one that one alone, with none
@@ -135,7 +135,8 @@ impl Plan {
 }
 
 impl Pki<'_> {
-    /// What is due, without doing it: ends soon, has ended, not yet valid, drifted or torn.
+    /// What is due, without doing it: ends soon, has ended, not yet valid, revoked, drifted or
+    /// torn.
     ///
     /// A leaf that already lives as long as its authority is not due by time: a new one would
     /// not live longer. The copy of an authority's certificate (`*.nochain.crt`) is due when it
@@ -211,7 +212,11 @@ impl Pki<'_> {
 
     /// That nothing of that name can be renewed, and what can.
     pub(super) fn unknown(&self, name: &str) -> Error {
-        let leaves = self.catalogue.leaves().iter().map(|entry| entry.name.clone());
+        let leaves = self
+            .catalogue
+            .leaves()
+            .iter()
+            .map(|entry| entry.name.clone());
         let kubeconfigs = self.catalogue.kubeconfigs().iter();
         let copies = self.catalogue.authorities().iter();
         let mut known: Vec<String> = leaves
@@ -260,7 +265,10 @@ impl Planner<'_> {
             return;
         }
         let wanted = &self.wanted;
-        if wanted.as_ref().is_some_and(|wanted| !wanted.contains(name.as_str())) {
+        if wanted
+            .as_ref()
+            .is_some_and(|wanted| !wanted.contains(name.as_str()))
+        {
             return;
         }
         let issuer = match self.pki.catalogue.entry(name) {
@@ -315,9 +323,11 @@ fn reasons(row: &Row, issuer: Option<&Row>, policy: &RenewalPolicy) -> Vec<Strin
     }
     let mut reasons = match row.status {
         Status::Ok | Status::Warning => Vec::new(),
-        Status::Drifted | Status::NotYetValid | Status::Expired | Status::Torn => {
-            row.reasons.clone()
-        }
+        Status::Drifted
+        | Status::NotYetValid
+        | Status::Expired
+        | Status::Revoked
+        | Status::Torn => row.reasons.clone(),
     };
     if let (Some(begins), Some(ends), Some(left)) =
         (row.not_before, row.expires, row.residual_seconds)

@@ -14,20 +14,13 @@ use crate::error::Error;
 use crate::key;
 use crate::store::{Secrecy, Store};
 
-/// Stages an authority: its files, and its key where it is kept here.
-pub(super) fn authority(
-    mut staged: Staged,
-    entry: &AuthorityEntry,
-    issuer: &Issuer,
-) -> Result<Staged, Error> {
+/// Stages the files of an authority's certificate.
+pub(super) fn authority(staged: Staged, entry: &AuthorityEntry, issuer: &Issuer) -> Staged {
     let chain = &issuer.chain;
-    staged = staged.authority(&entry.certificate, chain, chain.len());
-    if let Some(path) = &entry.nochain {
-        staged = staged.authority(path, chain, 1);
-    }
-    match &entry.key {
-        Some(path) => staged.key(path, issuer.authority.key()),
-        None => Ok(staged),
+    let staged = staged.authority(&entry.certificate, chain, chain.len());
+    match &entry.nochain {
+        Some(path) => staged.authority(path, chain, 1),
+        None => staged,
     }
 }
 
