@@ -53,6 +53,7 @@
 //! - [`Certificate`]: one that was read.
 //! - [`crl`]: revocation lists, issued and read.
 //! - [`key`]: private keys in PEM.
+//! - [`lint`]: certificates against the standards and the rules of this crate.
 //! - [`Clock`]: the one source of time.
 //!
 //! # Features
@@ -76,6 +77,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod crl;
 pub mod key;
+pub mod lint;
 pub mod pki;
 pub mod store;
 

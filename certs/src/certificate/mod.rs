@@ -12,9 +12,9 @@ use crate::error::Error;
 use crate::names::SubjectAltName;
 use crate::pem;
 
-pub(crate) use parse::distinguished_name;
+pub(crate) use parse::{content_of_algorithm, distinguished_name, judge_key, outer};
 pub use signature::NotIssued;
-pub(crate) use signature::scheme;
+pub(crate) use signature::{is_signature_algorithm, scheme};
 
 /// An X.509 version 3 certificate (RFC 5280), parsed once and whole.
 ///

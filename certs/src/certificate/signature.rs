@@ -22,6 +22,11 @@ fn schemes() -> impl Iterator<Item = (Scheme, &'static dyn SignatureVerification
     .into_iter()
 }
 
+/// Whether the identifier is that of a scheme of the policy.
+pub(crate) fn is_signature_algorithm(identifier: &[u8]) -> bool {
+    schemes().any(|(_, algorithm)| algorithm.signature_alg_id().as_ref() == identifier)
+}
+
 /// The scheme of a signature under a key, both by their identifiers; `None` for a pairing that is
 /// none of the policy.
 pub(crate) fn scheme(signature_algorithm: &[u8], key_algorithm: &[u8]) -> Option<Scheme> {

@@ -32,7 +32,7 @@ pub(super) struct Facts {
     pub(super) issuer_der: Vec<u8>,
     pub(super) this_update: OffsetDateTime,
     pub(super) next_update: Option<OffsetDateTime>,
-    /// In hexadecimal.
+    /// In decimal; in hexadecimal after `0x` where it has more than 128 bits.
     pub(super) number: Option<String>,
     pub(super) authority_key_id: Option<Vec<u8>>,
     pub(super) delta: bool,
@@ -161,7 +161,8 @@ impl RevocationList {
         self.facts.next_update
     }
 
-    /// Its number, in hexadecimal (RFC 5280 §5.2.3).
+    /// Its number (RFC 5280 §5.2.3): in decimal, or in hexadecimal after `0x` where it has more
+    /// than 128 bits.
     pub fn number(&self) -> Option<&str> {
         self.facts.number.as_deref()
     }

@@ -154,7 +154,11 @@ fn read_extension(facts: &mut Facts, extension: &X509Extension<'_>) -> Result<()
         {
             return Err(broken());
         }
-        facts.number = Some(hexadecimal(content));
+        let number = hexadecimal(content);
+        facts.number = Some(match u128::from_str_radix(&number, 16) {
+            Ok(small) => small.to_string(),
+            Err(_) => format!("0x{number}"),
+        });
     } else if *oid == OID_X509_EXT_DELTA_CRL_INDICATOR {
         facts.delta = true;
     } else if *oid == OID_X509_EXT_ISSUER_DISTRIBUTION_POINT {

@@ -175,10 +175,7 @@ impl Register {
                 )
             });
         }
-        if let Some(number) = list
-            .number()
-            .and_then(|number| u64::from_str_radix(number, 16).ok())
-        {
+        if let Some(number) = list.number().and_then(|number| number.parse().ok()) {
             self.number = self.number.max(number);
         }
         self.revocations.len() - before

@@ -2,6 +2,7 @@
 
 use fips_core::Diagnostic;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::list::{Partial, RevocationList};
 use crate::certificate::{self, Certificate};
@@ -91,6 +92,11 @@ impl RevocationList {
     }
 }
 
+/// A moment as RFC 3339 writes it.
+fn in_words(moment: OffsetDateTime) -> String {
+    moment.format(&Rfc3339).unwrap_or_default()
+}
+
 /// Why a revocation list is not used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -108,7 +114,7 @@ pub enum ListRefused {
     #[error("it is a delta list, which holds changes alone (RFC 5280 §5.2.4): use the full one")]
     Delta,
     /// It has ended.
-    #[error("it ended at {ended}: the next one should be there (RFC 5280 §5.1.2.5)")]
+    #[error("it ended at {}: the next one should be there (RFC 5280 §5.1.2.5)", in_words(*ended))]
     Ended {
         /// Its `nextUpdate`.
         ended: OffsetDateTime,
@@ -123,7 +129,7 @@ pub enum ListRefused {
     #[error("it does not say when the next one comes (RFC 5280 §5.1.2.5)")]
     NoNextUpdate,
     /// It begins later.
-    #[error("it begins at {begins}, later than now; see the clock")]
+    #[error("it begins at {}, later than now; see the clock", in_words(*begins))]
     NotYetValid {
         /// Its `thisUpdate`.
         begins: OffsetDateTime,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use fips_core::Diagnostic;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::Pki;
 use super::row::{Kind, Row, Status, in_words};
@@ -48,6 +49,7 @@ impl Revoked {
     /// Why `certificate` of this authority is no longer good: the register or the list says so.
     pub(super) fn reason(&self, certificate: &Certificate) -> Option<String> {
         let (since, reason) = self.serials.get(&certificate.serial())?;
+        let since = since.format(&Rfc3339).unwrap_or_default();
         Some(format!("it was revoked at {since} ({reason})"))
     }
 }

@@ -1,8 +1,10 @@
 //! `fipsctl pki`.
 
 mod check;
+mod crl;
 mod init;
 mod renew;
+mod revoke;
 
 use std::path::Path;
 
@@ -13,11 +15,16 @@ use crate::cli::{Format, PkiCommand};
 use crate::exit::Failure;
 use crate::{output, table};
 
+pub(crate) use crl::CrlCommand;
+pub(crate) use revoke::RevokeArgs;
+
 pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
     match command {
         PkiCommand::Check(args) => check::run(&args),
+        PkiCommand::Crl(command) => crl::run(&command),
         PkiCommand::Init(args) => init::run(&args),
         PkiCommand::Renew(args) => renew::run(&args),
+        PkiCommand::Revoke(args) => revoke::run(&args),
     }
 }
 
