@@ -81,7 +81,7 @@ pub mod lint;
 pub mod pki;
 pub mod store;
 
-pub use certificate::{Certificate, NotIssued};
+pub use certificate::{Certificate, Description, NotIssued};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use error::{Error, GateMismatch};
 pub use issue::{Authority, AuthorityParams, BACKDATE, IntoSigner, LeafParams, Signer};

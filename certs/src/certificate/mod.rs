@@ -1,5 +1,6 @@
 //! A certificate as read: the fields this crate looks at, and its signature.
 
+mod description;
 mod parse;
 mod signature;
 
@@ -12,6 +13,7 @@ use crate::error::Error;
 use crate::names::SubjectAltName;
 use crate::pem;
 
+pub use description::Description;
 pub(crate) use parse::{content_of_algorithm, distinguished_name, judge_key, outer};
 pub use signature::NotIssued;
 pub(crate) use signature::{is_signature_algorithm, scheme};

@@ -17,6 +17,7 @@ mod revoke;
 mod revoked;
 mod row;
 mod stage;
+mod verify;
 
 use crate::catalogue::Catalogue;
 use crate::error::Error;
@@ -30,6 +31,7 @@ pub use revoke::{
     IssuedList, JudgedList, PlannedRevocation, RevocationPlan, RevocationReport, Target,
 };
 pub use row::{Kind, Row, Status};
+pub use verify::{Question, Verdict};
 
 /// A PKI in a store.
 #[derive(Clone)]
