@@ -353,6 +353,25 @@ impl Pki<'_> {
         self.revoked(diagnostic, entry, first, now)
     }
 
+    /// The certificates in place of the authority or leaf called `name`, the first its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownEntry`]; [`Error::Certificate`] when they cannot be read.
+    pub fn certificates(&self, name: &str) -> Result<Vec<Certificate>, Error> {
+        let found = if let Some(entry) = self.catalogue.authority(name) {
+            files::certificates(self.store, &entry.certificate)
+        } else if let Some(entry) = self.catalogue.leaf(name) {
+            match Pair::of_leaf(self.store, entry) {
+                Some(pair) => pair.certificates,
+                None => Err(format!("{} is missing", entry.file())),
+            }
+        } else {
+            return Err(self.unknown(name));
+        };
+        found.map_err(|why| Error::Certificate { why })
+    }
+
     fn known_authority(&self, name: &str) -> Result<&AuthorityEntry, Error> {
         self.catalogue.authority(name).ok_or_else(|| {
             let names = self.catalogue.authorities().iter();
