@@ -187,7 +187,7 @@ fn tree(folder: &Path) {
         )
         .unwrap();
     }
-    for entry in &catalogue().leaves() {
+    for entry in catalogue().leaves() {
         let organization = entry.subject.organization();
         let subject = format!(
             "{}/CN={}",
@@ -295,7 +295,7 @@ fn a_tree_of_another_program_is_read_and_renewed() {
         assert_eq!(row.status, Status::Ok, "{row:?}");
     }
     store.write_to(folder.path());
-    for entry in &catalogue().leaves() {
+    for entry in catalogue().leaves() {
         openssl(
             folder.path(),
             &format!("verify -CAfile tls/{}.crt {}", entry.issuer, entry.file()),

@@ -44,7 +44,6 @@ pub struct Catalogue {
 
 /// A list and a place in it.
 #[derive(Clone, Copy, Debug)]
-#[expect(dead_code, reason = "no table has key sets and other files yet")]
 enum At {
     Authority(usize),
     File(usize),
