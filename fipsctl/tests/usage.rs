@@ -59,6 +59,7 @@ fn every_command_has_help_with_an_example() {
         &["pki", "init"],
         &["pki", "check"],
         &["pki", "renew"],
+        &["pki", "revoke"],
         &["self-test"],
         &["serve"],
         &["connect"],
