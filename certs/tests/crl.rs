@@ -148,7 +148,7 @@ fn what_cannot_be_revoked_is_said() {
         let refused = pki.revocations(
             &diagnostic(),
             START,
-            &[target.clone()],
+            std::slice::from_ref(&target),
             RevocationReason::Superseded,
         );
         let error = refused.unwrap_err().to_string();

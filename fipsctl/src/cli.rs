@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::agent::AgentCommand;
+
 const AFTER: &str = "\
 Exit codes: 0 done, 1 findings, 2 usage, 3 refused by the boundary, 4 failed.
 NO_COLOR is honoured. Results go to stdout, everything else to stderr.";
@@ -23,6 +25,9 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Keep a PKI fresh while it runs, and show how fresh it is.
+    #[command(subcommand)]
+    Agent(AgentCommand),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  fipsctl completions bash > /etc/bash_completion.d/fipsctl")]
     Completions {
