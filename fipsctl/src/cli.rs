@@ -96,13 +96,24 @@ pub(crate) enum PkiCommand {
     Audit(AuditCommand),
     /// Judge every certificate of a PKI; exit 1 when one wants attention. Needs no open gate.
     Check(CheckArgs),
+    /// Issue, show and judge revocation lists.
+    #[command(subcommand)]
+    Crl(crate::pki::CrlCommand),
     /// Make a new PKI: the authorities, etcd's and the API server's leaves, the admin's kubeconfig.
     Init(InitArgs),
+    /// Judge certificates by RFC 5280 and the house rules; exit 1 on findings. Needs no open gate.
+    Lint(crate::pki::LintArgs),
     /// Renew the leaves that are due, drifted or torn.
     Renew(RenewArgs),
     /// Make, judge, list and revoke join tokens.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Revoke certificates, and issue the lists that say so.
+    Revoke(crate::pki::RevokeArgs),
+    /// Show a certificate in words, or a PKI as a tree. Needs no open gate.
+    Show(crate::pki::ShowPkiArgs),
+    /// Validate every path, name, pair and list of a PKI; exit 1 when one fails. Needs no open gate.
+    Verify(crate::pki::VerifyTreeArgs),
 }
 
 /// Which files a PKI consists of.

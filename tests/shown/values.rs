@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
+use fips_boundary::certs::crl::{RevocationListParams, RevocationReason};
 use fips_boundary::certs::key::{self, KeyType};
 use fips_boundary::certs::pki::{RenewalPolicy, Thresholds};
 use fips_boundary::certs::sealing::{
     self, Binding, FileKey, Passphrase, Secret, envelope, open_k3s_bootstrap,
 };
+use fips_boundary::certs::pki::{RenewalPolicy, Target, Thresholds};
 use fips_boundary::certs::store::{Change, DirStore, EntryPath, Secrecy};
 use fips_boundary::certs::{
     self, Authority, AuthorityParams, Certificate, Clock, LeafParams, Pki, Subject, SubjectAltName,
@@ -437,6 +439,9 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
         for row in pki.check(&diagnostic, now, Thresholds::default()).unwrap() {
             values.data("fips_certs::pki::row::Row", &row);
         }
+        for verdict in pki.verify(&diagnostic, now).unwrap() {
+            values.data("fips_certs::pki::verify::Verdict", &verdict);
+        }
         let plan = pki
             .renewals(&diagnostic, now, &RenewalPolicy::rke2())
             .unwrap();
@@ -461,4 +466,19 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
         look(name, text.as_bytes(), 0o600);
     }
     look("tls/server-ca.crt", text.as_bytes(), 0o644);
+
+    let targets = [Target::Entry("client-admin".into())];
+    let now = SystemClock.now();
+    let reason = RevocationReason::KeyCompromise;
+    let plan = pki.revocations(&diagnostic, now, &targets, reason).unwrap();
+    values.data("fips_certs::pki::revoke::RevocationPlan", &plan);
+    for planned in &plan.revocations {
+        values.data("fips_certs::pki::revoke::PlannedRevocation", planned);
+    }
+    let params = RevocationListParams::default();
+    let report = pki.revoke(boundary, &plan, &params, &SystemClock).unwrap();
+    values.data("fips_certs::pki::revoke::RevocationReport", &report);
+    for list in &report.lists {
+        values.data("fips_certs::pki::revoke::IssuedList", list);
+    }
 }
