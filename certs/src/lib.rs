@@ -52,6 +52,7 @@
 //! - [`Authority`]: a certificate that signs others, made here or loaded; its key is a [`Signer`].
 //! - [`Certificate`]: one that was read.
 //! - [`key`]: private keys in PEM.
+//! - [`sealing`]: streams and small things sealed for storage.
 //! - [`Clock`]: the one source of time.
 //!
 //! # Features
@@ -75,6 +76,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod key;
 pub mod pki;
+pub mod sealing;
 pub mod store;
 pub mod token;
 

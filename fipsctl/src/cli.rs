@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::agent::AgentCommand;
 use crate::pki::{AuditCommand, TokenCommand};
+use crate::sealing;
 
 const AFTER: &str = "\
 Exit codes: 0 done, 1 findings, 2 usage, 3 refused by the boundary, 4 failed.
@@ -25,6 +27,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Keep a PKI fresh while it runs, and show how fresh it is.
+    #[command(subcommand)]
+    Agent(AgentCommand),
+    /// Seal and open a cluster's bootstrap data; import what k3s stored.
+    #[command(subcommand)]
+    Bootstrap(sealing::BootstrapCommand),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  fipsctl completions bash > /etc/bash_completion.d/fipsctl")]
     Completions {
@@ -33,9 +41,13 @@ pub(crate) enum Command {
     },
     /// Connect by mutual TLS, send a line, print the echo and what was negotiated.
     Connect(ConnectArgs),
+    /// Open a sealed stream: a file appears only once all of it is authentic.
+    Open(sealing::OpenArgs),
     /// Make, check and renew a control plane's PKI.
     #[command(subcommand)]
     Pki(PkiCommand),
+    /// Seal a stream of any length for storage, under a passphrase or a key file.
+    Seal(sealing::SealArgs),
     /// Run the module's own tests now: its integrity and every known answer. Needs no open gate.
     SelfTest(SelfTestArgs),
     /// Serve a mutual-TLS echo, printing what each connection negotiated.

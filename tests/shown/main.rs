@@ -17,6 +17,9 @@ use finder::Finder;
 /// What holds a secret. `values` makes one of each of a known secret.
 const HOLDS: &[&str] = &[
     "fips_certs::issue::authority::Authority",
+    "fips_certs::sealing::file_key::FileKey",
+    "fips_certs::sealing::passphrase::Passphrase",
+    "fips_certs::sealing::secret::Secret",
     "fips_certs::store::change::Action",
     "fips_certs::store::change::Change",
     "fips_certs::token::issued::Created",
@@ -59,6 +62,7 @@ const NEAR: &[&str] = &[
     "fips_certs::pki::report::Issued",
     "fips_certs::pki::report::Report",
     "fips_certs::pki::row::Row",
+    "fips_certs::sealing::fault::SealingFault",
     "fips_certs::store::dir::DirStore",
     "fips_certs::token::TokenRefused",
     "fips_certs::token::issued::TokenInfo",
@@ -159,11 +163,20 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_certs::catalogue::options::Options",
             "fips_certs::clock::FixedClock",
             "fips_certs::pki::plan::RenewalPolicy",
+            "fips_certs::sealing::binding::Binding",
             "fips_certs::store::path::EntryPath",
             "fips_tls::policy::profile::Profile",
             "fips_tls::policy::profile::Row",
             "fips_tls::policy::profile::UnknownProfile",
         ],
+    ),
+    (
+        "what stands before sealed data in the clear",
+        &["fips_certs::sealing::header::Header"],
+    ),
+    (
+        "where a file will be; what is written to it does not stay in it",
+        &["fips_certs::sealing::new_file::NewFile"],
     ),
     (
         "paths, reasons and names in messages",

@@ -21,6 +21,8 @@ mod profile;
 mod records;
 mod rfc4514;
 mod sealed;
+mod sealed_envelope;
+mod sealed_stream;
 mod server_bytes;
 mod ticket;
 mod verification;
@@ -60,6 +62,8 @@ pub const ALL: &[Target] = targets![
     records,
     rfc4514,
     sealed,
+    sealed_envelope,
+    sealed_stream,
     server_bytes,
     ticket,
     verification,
