@@ -64,6 +64,7 @@
 
 mod certificate;
 mod clock;
+mod der;
 mod error;
 mod issue;
 mod mark;

@@ -1,7 +1,8 @@
 //! A certificate as read: the fields this crate looks at, and its signature.
 
-mod parse;
-mod signature;
+pub(crate) mod name;
+pub(crate) mod parse;
+pub(crate) mod signature;
 
 use std::fmt;
 
@@ -42,6 +43,9 @@ pub(crate) struct Facts {
     pub(crate) key_usages: Option<KeyUsages>,
     pub(crate) extended_usages: Vec<String>,
     pub(crate) names: Vec<FoundName>,
+    pub(crate) constrains_names: bool,
+    /// Critical extensions that nobody here acts upon, by their identifiers.
+    pub(crate) unknown_critical: Vec<String>,
     pub(crate) subject_key_id: Option<Vec<u8>>,
     pub(crate) authority_key_id: Option<Vec<u8>>,
     pub(crate) key_name: String,

@@ -22,6 +22,17 @@ fn schemes() -> impl Iterator<Item = (Scheme, &'static dyn SignatureVerification
     .into_iter()
 }
 
+/// The scheme of a signature by the identifiers of its algorithm and of the key's; none where
+/// policy has no such pair.
+pub(crate) fn scheme(signature: &[u8], key: &[u8]) -> Option<Scheme> {
+    schemes()
+        .find(|(_, algorithm)| {
+            algorithm.signature_alg_id().as_ref() == signature
+                && algorithm.public_key_alg_id().as_ref() == key
+        })
+        .map(|(scheme, _)| scheme)
+}
+
 impl Certificate {
     /// Looks whether `issuer` signed this certificate: its name, its key identifier, its
     /// constraints and the signature (RFC 5280 §6.1.3, §6.1.4), not the time.
@@ -49,13 +60,8 @@ impl Certificate {
         if !other.is_authority || other.key_usages.is_some_and(|bits| !bits.key_cert_sign) {
             return Err(NotIssued::NoAuthority);
         }
-        let scheme = schemes()
-            .find(|(_, algorithm)| {
-                algorithm.signature_alg_id().as_ref() == own.signature_algorithm
-                    && algorithm.public_key_alg_id().as_ref() == other.key_algorithm
-            })
-            .ok_or(NotIssued::Algorithm)?
-            .0;
+        let scheme =
+            scheme(&own.signature_algorithm, &other.key_algorithm).ok_or(NotIssued::Algorithm)?;
         diagnostic
             .verify(scheme, &other.public_key, &own.tbs, &own.signature)
             .map_err(|_| NotIssued::Signature)
