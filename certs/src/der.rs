@@ -96,11 +96,9 @@ impl Header {
         } else {
             let count = usize::from(first & 0x7f);
             let digits = from.get(at + 1..at + 1 + count)?;
-            let content = digits
-                .iter()
-                .try_fold(0_usize, |sum, digit| {
-                    sum.checked_mul(256)?.checked_add(usize::from(*digit))
-                })?;
+            let content = digits.iter().try_fold(0_usize, |sum, digit| {
+                sum.checked_mul(256)?.checked_add(usize::from(*digit))
+            })?;
             let shortest = content >= 0x80 && digits.first() != Some(&0);
             (at + 1 + count, shortest.then_some(content)?)
         };
@@ -203,7 +201,10 @@ mod tests {
             &[0x30, 0xff, 0x01],
             &[0x3f, 0x81, 0x81, 0x81, 0x81, 0x81, 0x01, 0x00],
         ] {
-            assert!(matches!(bounded(odd), Err(Unbounded::NotDer { .. })), "{odd:02x?}");
+            assert!(
+                matches!(bounded(odd), Err(Unbounded::NotDer { .. })),
+                "{odd:02x?}"
+            );
         }
         let more = [0x05, 0x00, 0x05, 0x00];
         assert_eq!(bounded(&more), Err(Unbounded::Trailing { count: 2 }));

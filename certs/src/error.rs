@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::csr::Denied;
+use crate::import::{Reason, in_one_line};
 use crate::store::EntryPath;
 
 /// Why a PKI could not be made, read, checked or renewed.
@@ -58,6 +60,14 @@ pub enum Error {
     /// The gate of this process and the PKI's record do not fit.
     #[error("{0}")]
     Gate(GateMismatch),
+    /// Something foreign is refused.
+    #[error("{what} is refused: {}", in_one_line(.reasons))]
+    Import {
+        /// What it is.
+        what: String,
+        /// Every reason.
+        reasons: Vec<Reason>,
+    },
     /// A file operation failed.
     #[error("cannot {action} {path}: {source}", path = path.display())]
     Io {
@@ -127,6 +137,16 @@ pub enum Error {
         /// The record that was looked for.
         path: EntryPath,
     },
+    /// A rule does not allow what a request asks for.
+    #[error("rule {rule:?} does not allow the request of `{subject}`: {}", in_one_line(.reasons))]
+    NotAuthorised {
+        /// Whom the request names.
+        subject: String,
+        /// The rule.
+        rule: String,
+        /// Every reason.
+        reasons: Vec<Denied>,
+    },
     /// A folder was expected.
     #[error("{path} is not a directory; name the folder that holds the PKI", path = path.display())]
     NotADirectory {
@@ -178,6 +198,18 @@ pub enum Error {
         /// The record.
         path: EntryPath,
         /// What is wrong with it.
+        why: String,
+    },
+    /// Bytes that are no certificate request this crate reads.
+    #[error("not a usable certificate request: {why}")]
+    Request {
+        /// What is wrong with them.
+        why: String,
+    },
+    /// Rules for signing that cannot be used.
+    #[error("the rules for signing cannot be used: {why}")]
+    Rules {
+        /// What is wrong with them.
         why: String,
     },
     /// A key that is not the module's could not be used.

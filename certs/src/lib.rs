@@ -73,6 +73,8 @@ mod pem;
 mod usages;
 
 pub mod catalogue;
+pub mod csr;
+pub mod import;
 pub mod key;
 pub mod pki;
 pub mod store;

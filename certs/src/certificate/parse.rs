@@ -179,6 +179,9 @@ pub(crate) fn judge_key(info: &SubjectPublicKeyInfo<'_>) -> (String, bool) {
                 Some("1.2.840.10045.3.1.7") => ("ECDSA P-256".into(), true),
                 Some("1.3.132.0.34") => ("ECDSA P-384".into(), true),
                 Some("1.3.132.0.35") => ("ECDSA P-521".into(), true),
+                Some("1.2.840.10045.3.1.1") => ("ECDSA P-192".into(), false),
+                Some("1.3.132.0.10") => ("ECDSA on secp256k1".into(), false),
+                Some("1.3.132.0.33") => ("ECDSA P-224".into(), false),
                 Some(other) => (format!("ECDSA on curve {other}"), false),
                 None => ("ECDSA on an unnamed curve".into(), false),
             }
@@ -190,7 +193,16 @@ pub(crate) fn judge_key(info: &SubjectPublicKeyInfo<'_>) -> (String, bool) {
             }
             (format!("RSA {bits}"), (2048..=8192).contains(&bits))
         }
-        _ => (format!("algorithm {}", info.algorithm.algorithm), false),
+        _ => (algorithm_of(&info.algorithm.algorithm), false),
+    }
+}
+
+fn algorithm_of(oid: &Oid<'_>) -> String {
+    match oid.to_id_string().as_str() {
+        "1.2.840.10040.4.1" => "DSA".into(),
+        "1.3.101.112" => "Ed25519".into(),
+        "1.3.101.113" => "Ed448".into(),
+        other => format!("algorithm {other}"),
     }
 }
 

@@ -33,6 +33,11 @@ pub(crate) fn scheme(signature: &[u8], key: &[u8]) -> Option<Scheme> {
         .map(|(scheme, _)| scheme)
 }
 
+/// Whether policy takes a signature's algorithm, with a key that fits it.
+pub(crate) fn is_known(signature: &[u8]) -> bool {
+    schemes().any(|(_, algorithm)| algorithm.signature_alg_id().as_ref() == signature)
+}
+
 impl Certificate {
     /// Looks whether `issuer` signed this certificate: its name, its key identifier, its
     /// constraints and the signature (RFC 5280 §6.1.3, §6.1.4), not the time.

@@ -16,6 +16,7 @@ use crate::pem;
 
 pub(crate) use public_half::PublicHalf;
 pub use subject::SubjectKey;
+pub(crate) use subject::named;
 
 /// The keys this crate makes certificates for. P-521 is verified, not issued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
