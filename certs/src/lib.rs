@@ -72,6 +72,7 @@ mod names;
 mod pem;
 mod usages;
 
+pub mod audit;
 pub mod catalogue;
 pub mod csr;
 pub mod import;
