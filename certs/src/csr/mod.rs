@@ -131,6 +131,11 @@ impl CertificateRequest {
         &self.facts.key_name
     }
 
+    /// Whether both say the same of the same key, whatever their signatures.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        self.facts.signed == other.facts.signed
+    }
+
     /// Looks that its maker holds the key, that the key is of a kind that is issued for, and that
     /// it asks for nothing unknown (RFC 2986 §4.2).
     ///

@@ -18,7 +18,7 @@ use crate::key;
 use crate::store::{EntryPath, Secrecy, Store};
 
 /// Room below each authority for one more: the cross-signed successor of a rotation.
-const ROOM: u8 = 1;
+pub(super) const ROOM: u8 = 1;
 
 impl<'s> Pki<'s> {
     /// Every file that [`init`](Self::init) writes: those of `catalogue`, and the record.
@@ -73,6 +73,9 @@ impl<'s> Pki<'s> {
             let params = AuthorityParams::new(entry.subject_at(now)?, entry.lifetime)
                 .with_path_length(lengths.get(entry.name.as_str()).copied().unwrap_or(ROOM));
             let key = key::generate(boundary, entry.key_type)?;
+            if let Some(path) = &entry.key {
+                staged = staged.key(path, &key)?;
+            }
             let above = match &entry.issuer {
                 Some(name) => Some(known(&issuers, name)?),
                 None => None,
@@ -84,7 +87,7 @@ impl<'s> Pki<'s> {
             let certificate = authority.certificate();
             issued.push(Issued::new(&entry.name, &entry.certificate, certificate));
             let issuer = Issuer::new(authority, above);
-            staged = stage::authority(staged, entry, &issuer)?;
+            staged = stage::authority(staged, entry, &issuer);
             issuers.insert(&entry.name, issuer);
         }
         for entry in catalogue.leaves() {

@@ -5,7 +5,9 @@ mod check;
 mod drift;
 mod files;
 mod gate;
+mod import;
 mod init;
+mod issue;
 mod issuer;
 mod parallel;
 mod plan;
@@ -13,6 +15,7 @@ mod read_back;
 mod record;
 mod renew;
 mod report;
+mod requests;
 mod row;
 mod stage;
 
@@ -21,9 +24,12 @@ use crate::error::Error;
 use crate::store::Store;
 
 pub use check::Thresholds;
+pub use import::{Imported, KeySource};
+pub use issue::IssuedLeaf;
 pub use plan::{Blocked, Plan, Renewal, RenewalPolicy};
 pub use record::{Made, Record, WaiverRecord};
 pub use report::{Issued, Report};
+pub use requests::Requested;
 pub use row::{Kind, Row, Status};
 
 /// A PKI in a store.

@@ -211,7 +211,11 @@ impl Pki<'_> {
 
     /// That nothing of that name can be renewed, and what can.
     pub(super) fn unknown(&self, name: &str) -> Error {
-        let leaves = self.catalogue.leaves().iter().map(|entry| entry.name.clone());
+        let leaves = self
+            .catalogue
+            .leaves()
+            .iter()
+            .map(|entry| entry.name.clone());
         let kubeconfigs = self.catalogue.kubeconfigs().iter();
         let copies = self.catalogue.authorities().iter();
         let mut known: Vec<String> = leaves
@@ -260,7 +264,10 @@ impl Planner<'_> {
             return;
         }
         let wanted = &self.wanted;
-        if wanted.as_ref().is_some_and(|wanted| !wanted.contains(name.as_str())) {
+        if wanted
+            .as_ref()
+            .is_some_and(|wanted| !wanted.contains(name.as_str()))
+        {
             return;
         }
         let issuer = match self.pki.catalogue.entry(name) {

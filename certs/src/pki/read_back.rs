@@ -10,11 +10,12 @@ use time::OffsetDateTime;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use zeroize::Zeroizing;
 
+use crate::audit::{self, Event};
 use crate::catalogue::{Found, KubeconfigEntry};
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::key;
-use crate::store::{Action, Change, EntryPath, Secrecy};
+use crate::store::{Action, Change, EntryPath, Secrecy, Store};
 use crate::usages::Usages;
 
 /// What an entry must turn out to be.
@@ -156,6 +157,34 @@ impl Staged {
         self.put(path, Secrecy::Public, content, Expected::Leaf(leaf))
     }
 
+    /// Removes what is at `path`, if anything is.
+    pub(super) fn remove(mut self, path: &EntryPath) -> Self {
+        self.change = self.change.remove(path.clone());
+        self
+    }
+
+    /// Adds the lines of the audit log that tell of this change.
+    pub(super) fn logged(
+        mut self,
+        boundary: &Boundary,
+        store: &dyn Store,
+        events: impl IntoIterator<Item = Event>,
+        now: OffsetDateTime,
+    ) -> Result<Self, Error> {
+        self.change = audit::append(boundary, store, self.change, events, now)?;
+        let written = self.change.entries();
+        let added: Vec<EntryPath> = written
+            .filter(|(path, action)| {
+                matches!(action, Action::Put { .. }) && !self.expected.contains_key(path)
+            })
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in added {
+            self.expected.insert(path, Expected::Bytes);
+        }
+        Ok(self)
+    }
+
     fn put(
         mut self,
         path: &EntryPath,
@@ -260,7 +289,7 @@ fn authority_holds(
 
 /// The path as a TLS peer judges it (RFC 5280 §6), by webpki with the module's verification:
 /// the last certificate of the chain is its trust, those before it are sent along.
-fn path_holds(
+pub(super) fn path_holds(
     leaf: &Certificate,
     chain: &[Certificate],
     usages: Usages,

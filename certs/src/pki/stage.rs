@@ -1,5 +1,7 @@
 //! Putting what was made where its place is.
 
+use std::sync::Arc;
+
 use fips_core::signing::PrivateKey;
 use zeroize::Zeroizing;
 
@@ -14,20 +16,13 @@ use crate::error::Error;
 use crate::key;
 use crate::store::{Secrecy, Store};
 
-/// Stages an authority: its files, and its key where it is kept here.
-pub(super) fn authority(
-    mut staged: Staged,
-    entry: &AuthorityEntry,
-    issuer: &Issuer,
-) -> Result<Staged, Error> {
+/// Stages the files of an authority's certificate.
+pub(super) fn authority(staged: Staged, entry: &AuthorityEntry, issuer: &Issuer) -> Staged {
     let chain = &issuer.chain;
-    staged = staged.authority(&entry.certificate, chain, chain.len());
-    if let Some(path) = &entry.nochain {
-        staged = staged.authority(path, chain, 1);
-    }
-    match &entry.key {
-        Some(path) => staged.key(path, issuer.authority.key()),
-        None => Ok(staged),
+    let staged = staged.authority(&entry.certificate, chain, chain.len());
+    match &entry.nochain {
+        Some(path) => staged.authority(path, chain, 1),
+        None => staged,
     }
 }
 
@@ -44,7 +39,20 @@ pub(super) fn leaf(
     leaf: &Certificate,
     key: &PrivateKey,
 ) -> Result<Staged, Error> {
-    let expected = Leaf::new(leaf, &issuer.chain, entry.chained, entry.usages);
+    leaf_of_chain(staged, store, catalogue, entry, &issuer.chain, leaf, key)
+}
+
+/// As [`leaf`], for one that was signed elsewhere: `chain` is what stands above it.
+pub(super) fn leaf_of_chain(
+    staged: Staged,
+    store: &dyn Store,
+    catalogue: &Catalogue,
+    entry: &LeafEntry,
+    chain: &Arc<[Certificate]>,
+    leaf: &Certificate,
+    key: &PrivateKey,
+) -> Result<Staged, Error> {
+    let expected = Leaf::new(leaf, chain, entry.chained, entry.usages);
     match &entry.place {
         Place::Kubeconfig(path) => {
             let frame = catalogue
