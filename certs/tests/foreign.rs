@@ -187,7 +187,7 @@ fn tree(folder: &Path) {
         )
         .unwrap();
     }
-    for entry in &catalogue().leaves() {
+    for entry in catalogue().leaves() {
         let organization = entry.subject.organization();
         let subject = format!(
             "{}/CN={}",
@@ -238,7 +238,8 @@ fn tree(folder: &Path) {
             &format!(
                 "x509 -req -in request.csr -CA tls/{0}.crt -CAkey tls/{0}.key -days 365 \
                  -set_serial 0x1234 -extfile extensions -out {1}",
-                entry.issuer, entry.file()
+                entry.issuer,
+                entry.file()
             ),
         );
         let chain = [
@@ -294,13 +295,10 @@ fn a_tree_of_another_program_is_read_and_renewed() {
         assert_eq!(row.status, Status::Ok, "{row:?}");
     }
     store.write_to(folder.path());
-    for entry in &catalogue().leaves() {
+    for entry in catalogue().leaves() {
         openssl(
             folder.path(),
-            &format!(
-                "verify -CAfile tls/{}.crt {}",
-                entry.issuer, entry.file()
-            ),
+            &format!("verify -CAfile tls/{}.crt {}", entry.issuer, entry.file()),
         );
     }
     assert!(matches!(

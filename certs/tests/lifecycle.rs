@@ -42,7 +42,7 @@ fn a_pki_in_a_folder_is_what_independent_programs_expect() {
     {
         assert_eq!(row.status, Status::Ok, "{row:?}");
     }
-    for entry in &catalogue().leaves() {
+    for entry in catalogue().leaves() {
         let authority = catalogue()
             .authority(&entry.issuer)
             .unwrap()
@@ -62,10 +62,7 @@ fn a_pki_in_a_folder_is_what_independent_programs_expect() {
                 );
             }
         }
-        certtool(
-            &root,
-            &format!("--verify-chain --infile {}", entry.file()),
-        );
+        certtool(&root, &format!("--verify-chain --infile {}", entry.file()));
         let public = |command: &str| openssl(&root, command);
         assert_eq!(
             public(&format!("x509 -in {} -noout -pubkey", entry.file())),

@@ -172,8 +172,16 @@ impl KubeconfigEntry {
             } => {
                 let or_none = |file: &Option<String>| file.clone().unwrap_or_default();
                 let files = &found.files;
-                compare("its authority's file", &or_none(&files.authority), authority);
-                compare("its client's file", &or_none(&files.certificate), certificate);
+                compare(
+                    "its authority's file",
+                    &or_none(&files.authority),
+                    authority,
+                );
+                compare(
+                    "its client's file",
+                    &or_none(&files.certificate),
+                    certificate,
+                );
                 compare("its key's file", &or_none(&files.key), key);
                 if data.iter().any(|data| data.is_some()) || found.key.is_some() {
                     differences.push("it embeds certificates, which overrule the files".into());
@@ -208,8 +216,8 @@ impl Found {
         }
         let text = str::from_utf8(file).map_err(|_| "is not UTF-8")?;
         let (rest, key) = without_key(text)?;
-        let config: Config = serde_yaml_ng::from_str(&rest)
-            .map_err(|error| format!("is no kubeconfig: {error}"))?;
+        let config: Config =
+            serde_yaml_ng::from_str(&rest).map_err(|error| format!("is no kubeconfig: {error}"))?;
         let one = |what: &str, count: usize| match count {
             1 => Ok(()),
             _ => Err(format!("holds {count} {what}, one is expected")),
@@ -462,7 +470,11 @@ users:
             ("https://[2001:db8::1]:6443", "https://evil:6443", "server"),
             ("kubernetes-admin", "other", "user"),
             ("    user: ", "    namespace: x\n    user: ", "namespace"),
-            ("    client-key-data", "    client-key: x\n    client-key-data", "by file"),
+            (
+                "    client-key-data",
+                "    client-key: x\n    client-key-data",
+                "by file",
+            ),
         ] {
             let changed = text.replace(from, to);
             let found = Found::parse(changed.as_bytes()).unwrap();
@@ -482,7 +494,8 @@ users:
         let good = entry.render(Some(&user)).unwrap();
         let two = good.replace("users:\n", "users:\n- name: more\n  user: {}\n");
         let lost = good.replace("current-context: ", "current-context: x");
-        let elsewhere = format!("{}client-key-data: a2V5Cg==\n", &good[..good.len() - 29]);
+        let key = "    client-key-data: a2V5Cg==\n";
+        let elsewhere = good.replace(key, "") + key.trim_start();
         let torn = good.replace("a2V5Cg==", "a2V5C");
         let twice = format!("{}client-key-data: AA==\n", good.as_str());
         for (text, word) in [

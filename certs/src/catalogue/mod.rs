@@ -14,8 +14,7 @@ use crate::store::EntryPath;
 
 pub use definition::Definition;
 pub use entry::{
-    AuthorityEntry, Content, Credentials, FileEntry, KeySetEntry, KubeconfigEntry, LeafEntry,
-    Place,
+    AuthorityEntry, Content, Credentials, FileEntry, KeySetEntry, KubeconfigEntry, LeafEntry, Place,
 };
 pub use kubeconfig::Frame;
 pub(crate) use kubeconfig::{Found, User};
@@ -45,7 +44,6 @@ pub struct Catalogue {
 
 /// A list and a place in it.
 #[derive(Clone, Copy, Debug)]
-#[expect(dead_code, reason = "no table has key sets and other files yet")]
 enum At {
     Authority(usize),
     File(usize),

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
-    AuthorityEntry, Catalogue, Credentials, Definition, Frame, KubeconfigEntry, LeafEntry,
-    Options, Place,
+    AuthorityEntry, Catalogue, Credentials, Definition, Frame, KubeconfigEntry, LeafEntry, Options,
+    Place,
 };
 use crate::error::Error;
 use crate::names::{Subject, SubjectAltName};
@@ -45,7 +45,12 @@ enum Names {
 }
 
 const LEAVES: &[Leaf] = &[
-    client("client-admin", "admin", "system:admin", Some("system:masters")),
+    client(
+        "client-admin",
+        "admin",
+        "system:admin",
+        Some("system:masters"),
+    ),
     client(
         "client-kube-apiserver",
         "api-server",
