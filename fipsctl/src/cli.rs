@@ -6,6 +6,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::pki::export_csr::ExportCsrArgs;
+use crate::pki::import::ImportArgs;
+use crate::pki::issue::IssueArgs;
+use crate::pki::sign::SignArgs;
+
 const AFTER: &str = "\
 Exit codes: 0 done, 1 findings, 2 usage, 3 refused by the boundary, 4 failed.
 NO_COLOR is honoured. Results go to stdout, everything else to stderr.";
@@ -79,10 +84,18 @@ pub(crate) struct SelfTestArgs {
 pub(crate) enum PkiCommand {
     /// Judge every certificate of a PKI; exit 1 when one wants attention. Needs no open gate.
     Check(CheckArgs),
+    /// Write the request for an authority's certificate, for one elsewhere to sign.
+    ExportCsr(ExportCsrArgs),
+    /// Judge and take what was signed elsewhere: an authority's certificate, or a leaf.
+    Import(ImportArgs),
     /// Make a new PKI: the authorities, etcd's and the API server's leaves, the admin's kubeconfig.
     Init(InitArgs),
+    /// Issue one leaf by the command line, outside of the catalogue.
+    Issue(IssueArgs),
     /// Renew the leaves that are due, drifted or torn.
     Renew(RenewArgs),
+    /// Sign a certificate request, as far as a rule allows it.
+    Sign(SignArgs),
 }
 
 /// Which files a PKI consists of.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use fips_boundary::certs::import::Reason;
 use fips_boundary::core::{self, Refusal};
 use fips_boundary::tls::{CertificateReason, Explanation};
 use fips_boundary::{certs, tls};
@@ -55,6 +56,13 @@ impl Failure {
             Self::Closed(_) | Self::Refused(_) | Self::Certs(certs::Error::Refused(_)) => REFUSED,
             // A strict boundary does not touch what was made under evaluation.
             Self::Certs(certs::Error::Gate(_)) => REFUSED,
+            Self::Certs(certs::Error::Import { reasons, .. })
+                if reasons
+                    .iter()
+                    .any(|reason| matches!(reason, Reason::Gate(_))) =>
+            {
+                REFUSED
+            }
             Self::Tls(error) if made_under_evaluation(error) => REFUSED,
             Self::Certs(certs::Error::UnknownEntry { .. }) | Self::Usage(_) => USAGE,
             Self::Certs(_)

@@ -83,7 +83,10 @@ impl Catalogue {
         let external = options.external_authorities.clone();
         let mut catalogue = rke2::catalogue(options)?;
         for name in external {
-            let entry = catalogue.authorities.iter_mut().find(|entry| entry.name == name);
+            let entry = catalogue
+                .authorities
+                .iter_mut()
+                .find(|entry| entry.name == name);
             let entry = entry.ok_or_else(|| Error::Catalogue {
                 option: "external_authorities".into(),
                 why: format!("{name:?} is no authority of this catalogue"),

@@ -136,7 +136,14 @@ impl Pki<'_> {
             key_kept: !imported.new_key,
             ..Issued::new(name, file, &own)
         };
-        let report = apply(boundary, &diagnostic, self.store, &staged, vec![issued], now)?;
+        let report = apply(
+            boundary,
+            &diagnostic,
+            self.store,
+            &staged,
+            vec![issued],
+            now,
+        )?;
         Ok((imported, report))
     }
 
@@ -192,15 +199,15 @@ impl Pki<'_> {
         let all = std::iter::once(own).chain(chain.above());
         let before = match entry {
             Target::Authority(entry) => files::certificates(self.store, &entry.certificate).ok(),
-            Target::Leaf(entry) => files::Pair::of_leaf(self.store, entry)
-                .and_then(|pair| pair.certificates.ok()),
+            Target::Leaf(entry) => {
+                files::Pair::of_leaf(self.store, entry).and_then(|pair| pair.certificates.ok())
+            }
         };
         let imported = Imported {
             name: name.to_owned(),
             chain: all.map(|one| one.subject().to_owned()).collect(),
             serial: own.serial(),
-            old_serial: before
-                .and_then(|before| before.first().map(Certificate::serial)),
+            old_serial: before.and_then(|before| before.first().map(Certificate::serial)),
             expires: own.not_after(),
             key: own.facts().key_name.clone(),
             new_key,
@@ -226,12 +233,13 @@ impl Pki<'_> {
             return Ok((None, false));
         }
         let half = |path| -> Result<Option<Vec<u8>>, Error> {
-            Ok(self.store.read(path)?.and_then(|file| {
-                match PublicHalf::of_file(&file) {
+            Ok(self
+                .store
+                .read(path)?
+                .and_then(|file| match PublicHalf::of_file(&file) {
                     Ok(PublicHalf::Stated(public)) => Some(public),
                     Ok(PublicHalf::Unstated) | Err(_) => None,
-                }
-            }))
+                }))
         };
         let waiting = half(&place.key)?;
         if waiting.as_deref() == Some(own.public_key()) {
@@ -260,7 +268,8 @@ impl Pki<'_> {
                 entry.name
             )));
         }
-        let certificates = files::certificates(self.store, &authority.certificate).map_err(refuse)?;
+        let certificates =
+            files::certificates(self.store, &authority.certificate).map_err(refuse)?;
         Ok(Bundle::new(certificates, diagnostic))
     }
 
@@ -303,7 +312,11 @@ impl Pki<'_> {
         match &mut record.catalogue {
             Definition::BuiltIn(options) => options.external_authorities.push(name.to_owned()),
             #[allow(unreachable_patterns, reason = "a file's catalogue says it itself")]
-            _ => return Err(refuse("the catalogue is one of a file: say there where the key is")),
+            _ => {
+                return Err(refuse(
+                    "the catalogue is one of a file: say there where the key is",
+                ));
+            }
         }
         record.to_json()
     }
@@ -351,5 +364,8 @@ fn of_entry(
 }
 
 fn whole(chain: &Chain) -> Arc<[Certificate]> {
-    std::iter::once(chain.own()).chain(chain.above()).cloned().collect()
+    std::iter::once(chain.own())
+        .chain(chain.above())
+        .cloned()
+        .collect()
 }

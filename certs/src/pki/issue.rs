@@ -6,10 +6,10 @@ use std::time::Duration;
 use fips_core::Boundary;
 use time::OffsetDateTime;
 
+use super::Pki;
 use super::init::diagnostic;
 use super::issuer::Issuer;
 use super::read_back::path_holds;
-use super::Pki;
 use crate::audit::{self, Event, EventKind};
 use crate::certificate::Certificate;
 use crate::clock::{Clock, FixedClock};
@@ -56,7 +56,15 @@ impl Pki<'_> {
     ) -> Result<IssuedLeaf, Error> {
         let now = clock.now();
         let issuer = self.signing(boundary, authority, now)?;
-        self.issued_by(boundary, authority, &issuer, params, key, "by parameters", now)
+        self.issued_by(
+            boundary,
+            authority,
+            &issuer,
+            params,
+            key,
+            "by parameters",
+            now,
+        )
     }
 
     /// Issues what `rule` lets be issued for `request`, as long as `lifetime` or, without one, as

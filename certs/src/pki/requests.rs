@@ -83,7 +83,14 @@ impl Pki<'_> {
         };
         let pem = request.to_pem().into_bytes();
         staged = staged.bytes(&place.request, Secrecy::Public, pem);
-        apply(boundary, &diagnostic()?, self.store, &staged, Vec::new(), now)?;
+        apply(
+            boundary,
+            &diagnostic()?,
+            self.store,
+            &staged,
+            Vec::new(),
+            now,
+        )?;
         Ok(request)
     }
 
@@ -110,7 +117,9 @@ impl Pki<'_> {
             .ok_or_else(|| refuse("its key is not that of its certificate".into()))?;
         let name = issue::distinguished_name(&own.facts().subject_der)
             .ok_or_else(|| refuse("its subject cannot be written again".into()))?;
-        let path_length = own.path_length().and_then(|length| u8::try_from(length).ok());
+        let path_length = own
+            .path_length()
+            .and_then(|length| u8::try_from(length).ok());
         CertificateRequest::of_authority(&*signer, name, path_length)
     }
 
@@ -149,7 +158,14 @@ impl Pki<'_> {
         }
         if !staged.change().is_empty() {
             let now: OffsetDateTime = clock.now();
-            apply(boundary, &diagnostic()?, self.store, &staged, Vec::new(), now)?;
+            apply(
+                boundary,
+                &diagnostic()?,
+                self.store,
+                &staged,
+                Vec::new(),
+                now,
+            )?;
         }
         Ok(requested)
     }
@@ -170,8 +186,10 @@ impl Pki<'_> {
         entry: &LeafEntry,
         place: &Place,
     ) -> Result<Option<CertificateRequest>, Error> {
-        let (Some(file), Some(key)) = (self.store.read(&place.request)?, self.store.read(&place.key)?)
-        else {
+        let (Some(file), Some(key)) = (
+            self.store.read(&place.request)?,
+            self.store.read(&place.key)?,
+        ) else {
             return Ok(None);
         };
         let Ok(found) = CertificateRequest::from_pem(&file) else {
@@ -181,7 +199,11 @@ impl Pki<'_> {
             return Ok(None);
         };
         let right = key::KeyType::of(&key) == Some(entry.key_type);
-        let wanted = if right { request(entry, key)? } else { return Ok(None) };
+        let wanted = if right {
+            request(entry, key)?
+        } else {
+            return Ok(None);
+        };
         Ok(found.says_the_same(&wanted).then_some(found))
     }
 }
