@@ -72,28 +72,38 @@ impl Network {
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
         let all = if address.is_ipv4() { 32 } else { 128 };
         let bits = bits.unwrap_or(all);
-        let whole = Self { address, bits: all };
-        let network_itself =
-            bits <= all && Self { address, bits }.masked(address) == whole.masked(address);
-        network_itself
-            .then_some(Self { address, bits })
-            .ok_or_else(|| {
-                format!("{network:?} has bits set behind its prefix, or a prefix longer than {all}")
-            })
+        if bits > all {
+            return Err(format!("{network:?} has a prefix longer than {all} bits"));
+        }
+        let network = Self { address, bits };
+        let begin = network.prefix(address).checked_shl(network.behind());
+        if begin.unwrap_or(0) != number(address) {
+            return Err(format!("{address}/{bits} has bits set behind its prefix"));
+        }
+        Ok(network)
     }
 
     pub(super) fn contains(&self, address: IpAddr) -> bool {
         self.address.is_ipv4() == address.is_ipv4()
-            && self.masked(address) == self.masked(self.address)
+            && self.prefix(address) == self.prefix(self.address)
     }
 
-    fn masked(&self, address: IpAddr) -> u128 {
-        let (number, all) = match address {
-            IpAddr::V4(address) => (u128::from(address.to_bits()), 32),
-            IpAddr::V6(address) => (address.to_bits(), 128),
-        };
-        let behind = all - u32::from(self.bits.min(128)).min(all);
-        number.checked_shr(behind).unwrap_or(0)
+    /// The bits of an address that count.
+    fn prefix(&self, address: IpAddr) -> u128 {
+        number(address).checked_shr(self.behind()).unwrap_or(0)
+    }
+
+    /// How many bits do not count.
+    fn behind(&self) -> u32 {
+        let all: u32 = if self.address.is_ipv4() { 32 } else { 128 };
+        all.saturating_sub(self.bits.into())
+    }
+}
+
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_bits().into(),
+        IpAddr::V6(address) => address.to_bits(),
     }
 }
 
