@@ -49,6 +49,8 @@ mod present;
 mod report;
 mod verify;
 
+pub(crate) use paths::{first_files, holds};
+
 pub use append::append;
 pub use entry::{Entry, GateRecord, Opened};
 pub use event::{Event, EventKind};

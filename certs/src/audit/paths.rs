@@ -4,8 +4,13 @@ use crate::error::Error;
 use crate::store::EntryPath;
 
 /// The folder of the log.
-pub(super) const FOLDER: &str = "fips/audit/";
+const FOLDER: &str = "fips/audit/";
 const SEGMENT_END: &str = ".jsonl";
+
+/// Whether `path` is in the folder of the log.
+pub(crate) fn holds(path: &EntryPath) -> bool {
+    path.as_str().starts_with(FOLDER)
+}
 
 /// The head.
 pub(super) fn head() -> Result<EntryPath, Error> {
@@ -15,6 +20,11 @@ pub(super) fn head() -> Result<EntryPath, Error> {
 /// The file number `number`, counted from 1.
 pub(super) fn segment(number: u64) -> Result<EntryPath, Error> {
     EntryPath::new(format!("{FOLDER}{number:08}{SEGMENT_END}"))
+}
+
+/// What the first change that is logged writes besides.
+pub(crate) fn first_files() -> Result<[EntryPath; 2], Error> {
+    Ok([segment(1)?, head()?])
 }
 
 /// The number of the file of lines at `path`, when it is one.

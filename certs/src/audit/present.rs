@@ -23,7 +23,7 @@ pub(super) fn each(
     see: &mut dyn FnMut(&EntryPath, Present) -> Result<(), Error>,
 ) -> Result<(), Error> {
     for path in entries {
-        if !path.as_str().ends_with(".crt") || path.as_str().starts_with(paths::FOLDER) {
+        if !path.as_str().ends_with(".crt") || paths::holds(path) {
             continue;
         }
         let read = store.read(path).and_then(|content| match content {

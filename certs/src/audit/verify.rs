@@ -145,7 +145,7 @@ impl Walk {
         let head = paths::head().ok();
         let mut segments = BTreeMap::new();
         for path in listed {
-            if !path.as_str().starts_with(paths::FOLDER) || Some(path) == head.as_ref() {
+            if !paths::holds(path) || Some(path) == head.as_ref() {
                 continue;
             }
             if let Some(number) = paths::number(path) {
