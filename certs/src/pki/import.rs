@@ -130,20 +130,13 @@ impl Pki<'_> {
         if let Some(serial) = &imported.old_serial {
             event = event.with_old_serial(serial);
         }
-        let staged = staged.logged(boundary, self.store, [event], now)?;
+        let staged = staged.log(event);
         let issued = Issued {
             old_serial: imported.old_serial.clone(),
             key_kept: !imported.new_key,
             ..Issued::new(name, file, &own)
         };
-        let report = apply(
-            boundary,
-            &diagnostic,
-            self.store,
-            &staged,
-            vec![issued],
-            now,
-        )?;
+        let report = apply(boundary, &diagnostic, self.store, staged, vec![issued], now)?;
         Ok((imported, report))
     }
 

@@ -188,28 +188,6 @@ impl Staged {
         self
     }
 
-    /// Adds the lines of the audit log that tell of this change.
-    pub(super) fn logged(
-        mut self,
-        boundary: &Boundary,
-        store: &dyn Store,
-        events: impl IntoIterator<Item = Event>,
-        now: OffsetDateTime,
-    ) -> Result<Self, Error> {
-        self.change = audit::append(boundary, store, self.change, events, now)?;
-        let written = self.change.entries();
-        let added: Vec<EntryPath> = written
-            .filter(|(path, action)| {
-                matches!(action, Action::Put { .. }) && !self.expected.contains_key(path)
-            })
-            .map(|(path, _)| path.clone())
-            .collect();
-        for path in added {
-            self.expected.insert(path, Expected::Bytes);
-        }
-        Ok(self)
-    }
-
     fn put(
         mut self,
         path: &EntryPath,

@@ -87,7 +87,7 @@ impl Pki<'_> {
             boundary,
             &diagnostic()?,
             self.store,
-            &staged,
+            staged,
             Vec::new(),
             now,
         )?;
@@ -162,7 +162,7 @@ impl Pki<'_> {
                 boundary,
                 &diagnostic()?,
                 self.store,
-                &staged,
+                staged,
                 Vec::new(),
                 now,
             )?;
