@@ -130,7 +130,14 @@ impl Pki<'_> {
         if let Some(serial) = &imported.old_serial {
             event = event.with_old_serial(serial);
         }
-        let staged = staged.log(event);
+        staged = staged.log(event);
+        if let Target::Authority(_) = judged.entry {
+            for above in judged.chain.above() {
+                let event = Event::new(EventKind::Imported, name);
+                let event = event.with_certificate(above)?.with_reason("above it");
+                staged = staged.log(event);
+            }
+        }
         let issued = Issued {
             old_serial: imported.old_serial.clone(),
             key_kept: !imported.new_key,
