@@ -144,18 +144,37 @@ fn is_plain(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit()
 }
 
-/// Reads a pattern from text, its judge's words as the error.
-macro_rules! from_text {
-    ($($pattern:ty),*) => {$(
-        impl<'de> Deserialize<'de> for $pattern {
-            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(from)?;
-                Self::new(&text).map_err(serde::de::Error::custom)
-            }
-        }
-    )*};
+impl<'de> Deserialize<'de> for CommonNamePattern {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        read(from, Self::new)
+    }
 }
-from_text!(CommonNamePattern, DnsPattern, Network, UriPattern);
+
+impl<'de> Deserialize<'de> for DnsPattern {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        read(from, Self::new)
+    }
+}
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        read(from, Self::new)
+    }
+}
+
+impl<'de> Deserialize<'de> for UriPattern {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        read(from, Self::new)
+    }
+}
+
+/// Reads a pattern from text, its judge's words as the error.
+fn read<'de, D: Deserializer<'de>, T>(
+    from: D,
+    judge: impl Fn(&str) -> Result<T, String>,
+) -> Result<T, D::Error> {
+    judge(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+}
 
 #[cfg(test)]
 mod tests {

@@ -161,6 +161,11 @@ impl Pki<'_> {
             (None, Some(entry)) => Target::Leaf(entry),
             (None, None) => return Err(self.no_authority(name)),
         };
+        let source = match entry {
+            // Once elsewhere, it stays there.
+            Target::Authority(entry) if entry.key.is_none() => KeySource::External,
+            Target::Authority(_) | Target::Leaf(_) => source,
+        };
         let place = Place::of(name)?;
         let bundle = match entry {
             Target::Authority(_) => None,
