@@ -4,6 +4,7 @@ mod agreement;
 mod certificate;
 mod chain;
 mod client_bytes;
+mod csr;
 mod explanation;
 mod handshake;
 mod identity;
@@ -41,6 +42,7 @@ pub const ALL: &[Target] = targets![
     certificate,
     chain,
     client_bytes,
+    csr,
     explanation,
     handshake,
     identity,
