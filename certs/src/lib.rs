@@ -52,6 +52,8 @@
 //! - [`Authority`]: a certificate that signs others, made here or loaded; its key is a [`Signer`].
 //! - [`Certificate`]: one that was read.
 //! - [`key`]: private keys in PEM.
+//! - [`csr`]: certificate requests, and the rules that say what may be issued for them.
+//! - [`import`]: foreign certificates judged, every reason at once.
 //! - [`Clock`]: the one source of time.
 //!
 //! # Features

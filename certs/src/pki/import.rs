@@ -200,7 +200,14 @@ impl Pki<'_> {
         if key.is_none() && source == KeySource::Here {
             judgement.reasons.push(Reason::OtherKey);
         }
-        let notes = judgement.into_result(what)?;
+        let mut notes = judgement.into_result(what)?;
+        if let (KeySource::External, Target::Authority(AuthorityEntry { key: Some(key), .. })) =
+            (source, entry)
+        {
+            notes.push(format!(
+                "{key} goes: its key is kept elsewhere from here on"
+            ));
+        }
         let all = std::iter::once(own).chain(chain.above());
         let before = match entry {
             Target::Authority(entry) => files::certificates(self.store, &entry.certificate).ok(),
