@@ -54,6 +54,7 @@
 //! - [`key`]: private keys in PEM.
 //! - [`csr`]: certificate requests, and the rules that say what may be issued for them.
 //! - [`import`]: foreign certificates judged, every reason at once.
+//! - [`sealing`]: streams and small things sealed for storage.
 //! - [`Clock`]: the one source of time.
 //!
 //! # Features
@@ -80,7 +81,9 @@ pub mod csr;
 pub mod import;
 pub mod key;
 pub mod pki;
+pub mod sealing;
 pub mod store;
+pub mod token;
 
 pub use certificate::{Certificate, NotIssued};
 pub use clock::{Clock, FixedClock, SystemClock};

@@ -1,5 +1,6 @@
 //! `fipsctl pki`.
 
+mod audit;
 mod check;
 pub(crate) mod export_csr;
 pub(crate) mod import;
@@ -7,6 +8,7 @@ mod init;
 pub(crate) mod issue;
 mod renew;
 pub(crate) mod sign;
+mod token;
 mod written;
 
 use std::path::{Path, PathBuf};
@@ -15,12 +17,16 @@ use fips_boundary::certs::key::KeyType;
 use fips_boundary::certs::pki::{Report, Requested};
 use fips_boundary::certs::store::{DirStore, Recovery};
 
+pub(crate) use audit::AuditCommand;
+pub(crate) use token::TokenCommand;
+
 use crate::cli::{self, Format, PkiCommand};
 use crate::exit::Failure;
 use crate::{output, table};
 
 pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
     match command {
+        PkiCommand::Audit(command) => audit::run(&command),
         PkiCommand::Check(args) => check::run(&args),
         PkiCommand::ExportCsr(args) => export_csr::run(&args),
         PkiCommand::Import(args) => import::run(&args),
@@ -28,6 +34,7 @@ pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
         PkiCommand::Issue(args) => issue::run(&args),
         PkiCommand::Renew(args) => renew::run(&args),
         PkiCommand::Sign(args) => sign::run(&args),
+        PkiCommand::Token(command) => token::run(&command),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The targets, each with its properties and its seeds.
 
 mod agreement;
+mod audit_line;
 mod certificate;
 mod chain;
 mod client_bytes;
@@ -8,6 +9,7 @@ mod csr;
 mod explanation;
 mod handshake;
 mod identity;
+mod join_token;
 mod kem;
 mod key_wrap;
 mod mount_table;
@@ -20,6 +22,8 @@ mod profile;
 mod records;
 mod rfc4514;
 mod sealed;
+mod sealed_envelope;
+mod sealed_stream;
 mod server_bytes;
 mod ticket;
 mod verification;
@@ -39,6 +43,7 @@ macro_rules! targets {
 /// Every target.
 pub const ALL: &[Target] = targets![
     agreement,
+    audit_line,
     certificate,
     chain,
     client_bytes,
@@ -46,6 +51,7 @@ pub const ALL: &[Target] = targets![
     explanation,
     handshake,
     identity,
+    join_token,
     kem,
     key_wrap,
     mount_table,
@@ -58,6 +64,8 @@ pub const ALL: &[Target] = targets![
     records,
     rfc4514,
     sealed,
+    sealed_envelope,
+    sealed_stream,
     server_bytes,
     ticket,
     verification,
