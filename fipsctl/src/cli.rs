@@ -7,6 +7,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::agent::AgentCommand;
+use crate::pki::export_csr::ExportCsrArgs;
+use crate::pki::import::ImportArgs;
+use crate::pki::issue::IssueArgs;
+use crate::pki::sign::SignArgs;
 use crate::pki::{AuditCommand, TokenCommand};
 use crate::sealing;
 
@@ -99,19 +103,27 @@ pub(crate) enum PkiCommand {
     /// Issue, show and judge revocation lists.
     #[command(subcommand)]
     Crl(crate::pki::CrlCommand),
+    /// Write the request for an authority's certificate, for one elsewhere to sign.
+    ExportCsr(ExportCsrArgs),
+    /// Judge and take what was signed elsewhere: an authority's certificate, or a leaf.
+    Import(ImportArgs),
     /// Make a new PKI: the authorities, etcd's and the API server's leaves, the admin's kubeconfig.
     Init(InitArgs),
+    /// Issue one leaf by the command line, outside of the catalogue.
+    Issue(IssueArgs),
     /// Judge certificates by RFC 5280 and the house rules; exit 1 on findings. Needs no open gate.
     Lint(crate::pki::LintArgs),
     /// Renew the leaves that are due, drifted or torn.
     Renew(RenewArgs),
-    /// Make, judge, list and revoke join tokens.
-    #[command(subcommand)]
-    Token(TokenCommand),
     /// Revoke certificates, and issue the lists that say so.
     Revoke(crate::pki::RevokeArgs),
     /// Show a certificate in words, or a PKI as a tree. Needs no open gate.
     Show(crate::pki::ShowPkiArgs),
+    /// Sign a certificate request, as far as a rule allows it.
+    Sign(SignArgs),
+    /// Make, judge, list and revoke join tokens.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Validate every path, name, pair and list of a PKI; exit 1 when one fails. Needs no open gate.
     Verify(crate::pki::VerifyTreeArgs),
 }

@@ -80,7 +80,20 @@ impl Catalogue {
     ///
     /// [`Error::Catalogue`] and [`Error::Name`] for options that make no sense.
     pub fn new(options: Options) -> Result<Self, Error> {
-        rke2::catalogue(options)
+        let external = options.external_authorities.clone();
+        let mut catalogue = rke2::catalogue(options)?;
+        for name in external {
+            let entry = catalogue
+                .authorities
+                .iter_mut()
+                .find(|entry| entry.name == name);
+            let entry = entry.ok_or_else(|| Error::Catalogue {
+                option: "external_authorities".into(),
+                why: format!("{name:?} is no authority of this catalogue"),
+            })?;
+            entry.key = None;
+        }
+        Ok(catalogue)
     }
 
     /// The catalogue a definition stands for.

@@ -15,6 +15,8 @@ use crate::certificate::Certificate;
 use crate::error::Error;
 
 pub use authority::{Authority, AuthorityParams};
+pub(crate) use authority::{distinguished_name, is_rewritable};
+pub(crate) use encoder::Encoder;
 pub use leaf::LeafParams;
 pub use signer::{IntoSigner, Signer};
 

@@ -5,7 +5,9 @@ mod check;
 mod drift;
 mod files;
 mod gate;
+mod import;
 mod init;
+mod issue;
 mod issuer;
 mod parallel;
 mod plan;
@@ -13,6 +15,7 @@ mod read_back;
 mod record;
 mod renew;
 mod report;
+mod requests;
 mod revoke;
 mod revoked;
 mod row;
@@ -24,9 +27,12 @@ use crate::error::Error;
 use crate::store::Store;
 
 pub use check::Thresholds;
+pub use import::{Imported, KeySource};
+pub use issue::IssuedLeaf;
 pub use plan::{Blocked, Plan, Renewal, RenewalPolicy};
 pub use record::{Made, Record, WaiverRecord};
 pub use report::{Issued, Report};
+pub use requests::Requested;
 pub use revoke::{
     IssuedList, JudgedList, PlannedRevocation, RevocationPlan, RevocationReport, Target,
 };

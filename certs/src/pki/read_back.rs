@@ -182,6 +182,12 @@ impl Staged {
         self.put(path, Secrecy::Public, content, Expected::Leaf(leaf))
     }
 
+    /// Removes what is at `path`, if anything is.
+    pub(super) fn remove(mut self, path: &EntryPath) -> Self {
+        self.change = self.change.remove(path.clone());
+        self
+    }
+
     fn put(
         mut self,
         path: &EntryPath,
@@ -287,7 +293,7 @@ fn authority_holds(
 
 /// The path as a TLS peer judges it (RFC 5280 §6), by webpki with the module's verification:
 /// the last certificate of the chain is its trust, those before it are sent along.
-fn path_holds(
+pub(super) fn path_holds(
     leaf: &Certificate,
     chain: &[Certificate],
     usages: Usages,

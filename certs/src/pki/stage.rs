@@ -1,5 +1,7 @@
 //! Putting what was made where its place is.
 
+use std::sync::Arc;
+
 use fips_core::signing::PrivateKey;
 use zeroize::Zeroizing;
 
@@ -37,7 +39,20 @@ pub(super) fn leaf(
     leaf: &Certificate,
     key: &PrivateKey,
 ) -> Result<Staged, Error> {
-    let expected = Leaf::new(leaf, &issuer.chain, entry.chained, entry.usages);
+    leaf_of_chain(staged, store, catalogue, entry, &issuer.chain, leaf, key)
+}
+
+/// As [`leaf`], for one that was signed elsewhere: `chain` is what stands above it.
+pub(super) fn leaf_of_chain(
+    staged: Staged,
+    store: &dyn Store,
+    catalogue: &Catalogue,
+    entry: &LeafEntry,
+    chain: &Arc<[Certificate]>,
+    leaf: &Certificate,
+    key: &PrivateKey,
+) -> Result<Staged, Error> {
+    let expected = Leaf::new(leaf, chain, entry.chained, entry.usages);
     match &entry.place {
         Place::Kubeconfig(path) => {
             let frame = catalogue

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fips_boundary::certs::pki::{Plan, RenewalPolicy, Report};
+use fips_boundary::certs::pki::{Plan, RenewalPolicy, Report, Requested};
 use fips_boundary::certs::store::DirStore;
 use fips_boundary::certs::{Clock, Pki, SystemClock};
 use fips_boundary::core::Diagnostic;
@@ -19,6 +19,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 struct Renewed<'a> {
     plan: &'a Plan,
     report: Option<&'a Report>,
+    requested: &'a [Requested],
 }
 
 pub(super) fn run(args: &RenewArgs) -> Result<u8, Failure> {
@@ -28,7 +29,7 @@ pub(super) fn run(args: &RenewArgs) -> Result<u8, Failure> {
         let store = DirStore::open_read_only(&args.dir)?;
         super::tell_recovery(&args.dir, &store);
         let plan = Pki::open(&store)?.renewals(&diagnostic, SystemClock.now(), &policy)?;
-        print(&plan, None, args.output)?;
+        print(&plan, None, &[], args.output)?;
         output::note("dry run: nothing was written");
         return Ok(code(&plan));
     }
@@ -44,7 +45,8 @@ pub(super) fn run(args: &RenewArgs) -> Result<u8, Failure> {
         let _spinner = output::spinner("making keys and certificates");
         Some(pki.renew(&boundary, &plan, &SystemClock)?)
     };
-    print(&plan, report.as_ref(), args.output)?;
+    let requested = pki.request_leaves(&boundary, &plan, &SystemClock)?;
+    print(&plan, report.as_ref(), &requested, args.output)?;
     Ok(code(&plan))
 }
 
@@ -70,8 +72,17 @@ fn policy(args: &RenewArgs) -> RenewalPolicy {
     policy
 }
 
-fn print(plan: &Plan, report: Option<&Report>, format: Format) -> Result<(), Failure> {
-    let both = Renewed { plan, report };
+fn print(
+    plan: &Plan,
+    report: Option<&Report>,
+    requested: &[Requested],
+    format: Format,
+) -> Result<(), Failure> {
+    let both = Renewed {
+        plan,
+        report,
+        requested,
+    };
     match format {
         Format::Json => return output::print(&output::json(&both)?),
         Format::Yaml => return output::print(&output::yaml(&both)?),
@@ -109,8 +120,8 @@ fn print(plan: &Plan, report: Option<&Report>, format: Format) -> Result<(), Fai
             row.reasons.join("; ")
         ))?;
     }
-    match report {
-        Some(report) => super::print_report(report, format),
-        None => Ok(()),
+    if let Some(report) = report {
+        super::print_report(report, format)?;
     }
+    super::print_requested(requested)
 }
