@@ -57,7 +57,9 @@ fn every_command_has_help_with_an_example() {
     for command in [
         &["status"][..],
         &["pki", "init"],
+        &["pki", "adopt"],
         &["pki", "check"],
+        &["pki", "node"],
         &["pki", "renew"],
         &["self-test"],
         &["serve"],

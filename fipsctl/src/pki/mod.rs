@@ -1,7 +1,10 @@
 //! `fipsctl pki`.
 
+pub(crate) mod adopt;
 mod check;
 mod init;
+pub(crate) mod layout;
+pub(crate) mod node;
 mod renew;
 
 use std::path::Path;
@@ -15,8 +18,10 @@ use crate::{output, table};
 
 pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
     match command {
+        PkiCommand::Adopt(args) => adopt::run(&args),
         PkiCommand::Check(args) => check::run(&args),
         PkiCommand::Init(args) => init::run(&args),
+        PkiCommand::Node(args) => node::run(&args),
         PkiCommand::Renew(args) => renew::run(&args),
     }
 }
