@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::agent::AgentCommand;
 use crate::pki::adopt::AdoptArgs;
 use crate::pki::layout::LayoutArgs;
 use crate::pki::node::NodeArgs;
+use crate::pki::{AuditCommand, TokenCommand};
+use crate::sealing;
 
 const AFTER: &str = "\
 Exit codes: 0 done, 1 findings, 2 usage, 3 refused by the boundary, 4 failed.
@@ -26,6 +29,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Keep a PKI fresh while it runs, and show how fresh it is.
+    #[command(subcommand)]
+    Agent(AgentCommand),
+    /// Seal and open a cluster's bootstrap data; import what k3s stored.
+    #[command(subcommand)]
+    Bootstrap(sealing::BootstrapCommand),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  fipsctl completions bash > /etc/bash_completion.d/fipsctl")]
     Completions {
@@ -34,9 +43,13 @@ pub(crate) enum Command {
     },
     /// Connect by mutual TLS, send a line, print the echo and what was negotiated.
     Connect(ConnectArgs),
+    /// Open a sealed stream: a file appears only once all of it is authentic.
+    Open(sealing::OpenArgs),
     /// Make, check and renew a control plane's PKI.
     #[command(subcommand)]
     Pki(PkiCommand),
+    /// Seal a stream of any length for storage, under a passphrase or a key file.
+    Seal(sealing::SealArgs),
     /// Run the module's own tests now: its integrity and every known answer. Needs no open gate.
     SelfTest(SelfTestArgs),
     /// Serve a mutual-TLS echo, printing what each connection negotiated.
@@ -82,14 +95,31 @@ pub(crate) struct SelfTestArgs {
 pub(crate) enum PkiCommand {
     /// Take over a tree that another program made: write the record that says what is in it.
     Adopt(AdoptArgs),
+    /// Look into the audit log: what was done, and whether the log is whole.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Judge every certificate of a PKI; exit 1 when one wants attention. Needs no open gate.
     Check(CheckArgs),
+    /// Issue, show and judge revocation lists.
+    #[command(subcommand)]
+    Crl(crate::pki::CrlCommand),
     /// Make a new PKI: authorities, leaves, kubeconfigs, keys and secrets of a whole layout.
     Init(InitArgs),
+    /// Judge certificates by RFC 5280 and the house rules; exit 1 on findings. Needs no open gate.
+    Lint(crate::pki::LintArgs),
     /// Make the certificates of a node of RKE2 or k3s, signed by the server's authorities.
     Node(NodeArgs),
     /// Renew the leaves that are due, drifted or torn.
     Renew(RenewArgs),
+    /// Revoke certificates, and issue the lists that say so.
+    Revoke(crate::pki::RevokeArgs),
+    /// Show a certificate in words, or a PKI as a tree. Needs no open gate.
+    Show(crate::pki::ShowPkiArgs),
+    /// Make, judge, list and revoke join tokens.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Validate every path, name, pair and list of a PKI; exit 1 when one fails. Needs no open gate.
+    Verify(crate::pki::VerifyTreeArgs),
 }
 
 /// Kind and size of new keys.

@@ -1,28 +1,51 @@
 //! `fipsctl pki`.
 
 pub(crate) mod adopt;
+mod audit;
 mod check;
+mod crl;
 mod init;
 pub(crate) mod layout;
+mod lint;
 pub(crate) mod node;
 mod renew;
+mod revoke;
+mod show;
+mod token;
+mod verify;
 
 use std::path::Path;
 
 use fips_boundary::certs::pki::Report;
 use fips_boundary::certs::store::{DirStore, Recovery};
 
+pub(crate) use audit::AuditCommand;
+pub(crate) use token::TokenCommand;
+
 use crate::cli::{Format, PkiCommand};
 use crate::exit::Failure;
 use crate::{output, table};
 
+pub(crate) use crl::CrlCommand;
+pub(crate) use lint::LintArgs;
+pub(crate) use revoke::RevokeArgs;
+pub(crate) use show::ShowPkiArgs;
+pub(crate) use verify::VerifyTreeArgs;
+
 pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
     match command {
         PkiCommand::Adopt(args) => adopt::run(&args),
+        PkiCommand::Audit(command) => audit::run(&command),
         PkiCommand::Check(args) => check::run(&args),
+        PkiCommand::Crl(command) => crl::run(&command),
         PkiCommand::Init(args) => init::run(&args),
+        PkiCommand::Lint(args) => lint::run(&args),
         PkiCommand::Node(args) => node::run(&args),
         PkiCommand::Renew(args) => renew::run(&args),
+        PkiCommand::Revoke(args) => revoke::run(&args),
+        PkiCommand::Show(args) => show::run(&args),
+        PkiCommand::Token(command) => token::run(&command),
+        PkiCommand::Verify(args) => verify::run(&args),
     }
 }
 
