@@ -4,8 +4,8 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use fips_certs::crl::{Register, Revocation, RevocationList, RevocationListParams, Scope};
 use fips_certs::crl::RevocationReason;
+use fips_certs::crl::{Register, Revocation, RevocationList, RevocationListParams, Scope};
 use fips_certs::key::{self, KeyType};
 use fips_certs::time::OffsetDateTime;
 use fips_certs::{Authority, AuthorityParams, FixedClock, Subject};
@@ -42,10 +42,17 @@ pub(super) fn run(data: &[u8]) {
     for entry in list.entries() {
         assert_eq!(list.entry(&entry.serial), Some(entry));
         let digits = entry.serial.bytes();
-        assert!(digits.into_iter().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F')));
+        assert!(
+            digits
+                .into_iter()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
+        );
     }
     let diagnostic = Diagnostic::new().expect("the module is one that may look");
-    for now in [Some(list.this_update()), list.next_update()].into_iter().flatten() {
+    for now in [Some(list.this_update()), list.next_update()]
+        .into_iter()
+        .flatten()
+    {
         let refused = list.verify(&diagnostic, JUDGE.certificate(), now);
         let why = refused.expect_err("its issuer did not sign it");
         assert_one_line(&why.to_string());
