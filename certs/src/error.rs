@@ -40,6 +40,14 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A catalogue written as TOML does not make sense.
+    #[error("catalogue file, line {line}: {why}")]
+    CatalogueFile {
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong there.
+        why: String,
+    },
     /// Bytes that are no certificate this crate reads.
     #[error("not a usable certificate: {why}")]
     Certificate {
@@ -164,8 +172,9 @@ pub enum Error {
     },
     /// The store holds no PKI of this crate.
     #[error(
-        "{path} is not there: this program made no PKI in this folder; make one first. To read \
-         one that another program made is a call of the library (Pki::adopt)"
+        "{path} is not there: this program made no PKI in this folder; make one first. One that \
+         another program made is looked at with --layout (Pki::adopt) and taken over by `fipsctl \
+         pki adopt` (Pki::take_over)"
     )]
     NoPki {
         /// The record that was looked for.

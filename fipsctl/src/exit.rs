@@ -86,7 +86,7 @@ fn of_certs(error: &certs::Error) -> u8 {
         {
             REFUSED
         }
-        certs::Error::UnknownEntry { .. } => USAGE,
+        certs::Error::UnknownEntry { .. } | certs::Error::UnknownService { .. } => USAGE,
         _ => FAILED,
     }
 }

@@ -14,6 +14,8 @@ use time::OffsetDateTime;
 use crate::certificate::Certificate;
 use crate::error::Error;
 
+pub(crate) use encoder::EncodedKey;
+
 pub use authority::{Authority, AuthorityParams};
 pub(crate) use authority::{distinguished_name, is_rewritable};
 pub(crate) use encoder::Encoder;

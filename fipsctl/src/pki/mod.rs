@@ -1,5 +1,6 @@
 //! `fipsctl pki`.
 
+pub(crate) mod adopt;
 mod audit;
 mod check;
 mod crl;
@@ -7,7 +8,9 @@ pub(crate) mod export_csr;
 pub(crate) mod import;
 mod init;
 pub(crate) mod issue;
+pub(crate) mod layout;
 mod lint;
+pub(crate) mod node;
 mod renew;
 mod revoke;
 mod show;
@@ -37,6 +40,7 @@ pub(crate) use verify::VerifyTreeArgs;
 
 pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
     match command {
+        PkiCommand::Adopt(args) => adopt::run(&args),
         PkiCommand::Audit(command) => audit::run(&command),
         PkiCommand::Check(args) => check::run(&args),
         PkiCommand::Crl(command) => crl::run(&command),
@@ -45,6 +49,7 @@ pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
         PkiCommand::Init(args) => init::run(&args),
         PkiCommand::Issue(args) => issue::run(&args),
         PkiCommand::Lint(args) => lint::run(&args),
+        PkiCommand::Node(args) => node::run(&args),
         PkiCommand::Renew(args) => renew::run(&args),
         PkiCommand::Revoke(args) => revoke::run(&args),
         PkiCommand::Show(args) => show::run(&args),
