@@ -209,7 +209,7 @@ impl Authority {
         &self,
         params: &CertificateParams,
         public: &EncodedKey<'_>,
-        subject: &Subject,
+        subject: &dyn ToString,
     ) -> Result<Certificate, Error> {
         let issuer = Issuer::from_params(&self.issuer, Encoder::new(&*self.signer));
         let issued = params
@@ -220,7 +220,7 @@ impl Authority {
 }
 
 /// The name as rcgen holds it; `None` for an attribute it cannot hold.
-fn distinguished_name(der: &[u8]) -> Option<DistinguishedName> {
+pub(super) fn distinguished_name(der: &[u8]) -> Option<DistinguishedName> {
     let (_, name) = X509Name::from_der(der).ok()?;
     let mut distinguished_name = DistinguishedName::new();
     for attribute in name.iter_attributes() {
