@@ -127,6 +127,32 @@ pub(super) fn of_chain(after: &[Certificate], issuer: &Bundle, foreign: bool) ->
     ))
 }
 
+/// The authority's certificates that a kubeconfig embeds against those of its file.
+pub(super) fn of_embedded(data: Option<&[u8]>, authority: Option<&Bundle>) -> Option<String> {
+    let Some(data) = data else {
+        return Some("it has no certificate-authority-data".to_owned());
+    };
+    let found = match Certificate::from_pem(data) {
+        Ok(found) => found,
+        Err(why) => return Some(format!("its certificate-authority-data: {why}")),
+    };
+    let authority = authority?;
+    let wanted: Vec<_> = authority.chain().iter().chain(authority.added()).collect();
+    let missing = wanted.iter().filter(|one| !found.contains(one)).count();
+    if missing > 0 {
+        return Some(format!(
+            "of its authority's file, {missing} of {} certificates are missing in its \
+             certificate-authority-data",
+            wanted.len()
+        ));
+    }
+    let stranger = found.iter().find(|one| !wanted.contains(one))?;
+    Some(format!(
+        "its certificate-authority-data holds `{}`, which is none of its authority's file",
+        stranger.subject()
+    ))
+}
+
 fn weak_key(certificate: &Certificate) -> Option<String> {
     let facts = certificate.facts();
     (!facts.key_allowed).then(|| {
