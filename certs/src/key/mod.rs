@@ -152,6 +152,17 @@ pub fn from_pem(boundary: &Boundary, file: &[u8]) -> Result<PrivateKey, Error> {
     })
 }
 
+/// The public half of the first key of a file, which may hold several.
+pub(crate) fn first_public(boundary: &Boundary, file: &[u8]) -> Result<Vec<u8>, String> {
+    for section in pem::sections(file)? {
+        if let Some(der) = section.private_key().map_err(pem::not_pem)? {
+            let key = PrivateKey::from_der(boundary, &der).map_err(|error| error.to_string())?;
+            return Ok(key.public_key().to_vec());
+        }
+    }
+    Err("holds no PEM section with a private key".into())
+}
+
 /// The one key of a file. `EC PARAMETERS` before it, as OpenSSL writes them, are passed over.
 fn one_key(file: &[u8]) -> Result<Zeroizing<PrivateKeyDer<'static>>, String> {
     if is_encrypted(file) {

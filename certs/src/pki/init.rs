@@ -18,7 +18,7 @@ use crate::key;
 use crate::store::{EntryPath, Secrecy, Store};
 
 /// Room below each authority for one more: the cross-signed successor of a rotation.
-const ROOM: u8 = 1;
+pub(super) const ROOM: u8 = 1;
 
 impl<'s> Pki<'s> {
     /// Every file that [`init`](Self::init) writes: those of `catalogue`, and the record.

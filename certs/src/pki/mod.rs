@@ -13,6 +13,7 @@ mod read_back;
 mod record;
 mod renew;
 mod report;
+pub mod rotation;
 mod row;
 mod stage;
 

@@ -37,7 +37,7 @@ pub(super) fn leaf(
     leaf: &Certificate,
     key: &PrivateKey,
 ) -> Result<Staged, Error> {
-    let expected = Leaf::new(leaf, &issuer.chain, entry.chained, entry.usages);
+    let expected = Leaf::new(leaf, issuer, entry.chained, entry.usages);
     match &entry.place {
         Place::Kubeconfig(path) => {
             let frame = catalogue

@@ -128,7 +128,7 @@ impl KeyRotation<'_> {
         }
         let files = self.files()?;
         let signing = files.current.as_ref().unwrap_or(&files.keys);
-        let old = self.first_key(signing)?;
+        let old = self.first_key(boundary, signing)?;
         let new = key::generate(boundary, self.entry.key_type)?;
         let journal = Journal::new(
             &self.entry.name,
@@ -510,8 +510,8 @@ impl KeyRotation<'_> {
     }
 
     /// The public half of the first private key of a file.
-    fn first_key(&self, file: &[u8]) -> Result<Vec<u8>, Error> {
-        key::first_public(file).map_err(|why| Error::Key { why })
+    fn first_key(&self, boundary: &Boundary, file: &[u8]) -> Result<Vec<u8>, Error> {
+        key::first_public(boundary, file).map_err(|why| Error::Key { why })
     }
 
     fn keys<'j>(&self, journal: &'j Journal) -> Result<&'j Keys, Error> {
