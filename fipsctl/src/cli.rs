@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::pki::recover::RecoverArgs;
+use crate::pki::rotate::RotateArgs;
 use crate::pki::rotate_ca::RotateCaCommand;
 use crate::pki::rotate_sa::RotateSaCommand;
 
@@ -84,8 +86,12 @@ pub(crate) enum PkiCommand {
     Check(CheckArgs),
     /// Make a new PKI: the authorities, etcd's and the API server's leaves, the admin's kubeconfig.
     Init(InitArgs),
+    /// Make good from disk what has expired, is torn or was interrupted.
+    Recover(RecoverArgs),
     /// Renew the leaves that are due, drifted or torn.
     Renew(RenewArgs),
+    /// Issue leaves anew now: by name, by component, or all.
+    Rotate(RotateArgs),
     /// Replace an authority without losing a connection.
     #[command(subcommand)]
     RotateCa(RotateCaCommand),

@@ -56,7 +56,10 @@ impl Failure {
             // A strict boundary does not touch what was made under evaluation.
             Self::Certs(certs::Error::Gate(_)) => REFUSED,
             Self::Tls(error) if made_under_evaluation(error) => REFUSED,
-            Self::Certs(certs::Error::UnknownEntry { .. }) | Self::Usage(_) => USAGE,
+            Self::Certs(
+                certs::Error::UnknownEntry { .. } | certs::Error::UnknownService { .. },
+            )
+            | Self::Usage(_) => USAGE,
             Self::Certs(_)
             | Self::File { .. }
             | Self::Handshake { .. }

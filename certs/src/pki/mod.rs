@@ -11,6 +11,7 @@ mod parallel;
 mod plan;
 mod read_back;
 mod record;
+mod recover;
 mod renew;
 mod report;
 pub mod rotation;
@@ -23,6 +24,7 @@ use crate::store::Store;
 
 pub use check::Thresholds;
 pub use plan::{Blocked, Plan, Renewal, RenewalPolicy};
+pub use recover::{Broken, Diagnosis, Recovered, Remedy};
 pub use record::{Made, Record, WaiverRecord};
 pub use report::{Issued, Report};
 pub use row::{Kind, Row, Status};

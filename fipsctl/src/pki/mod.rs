@@ -2,7 +2,9 @@
 
 mod check;
 mod init;
+pub(crate) mod recover;
 mod renew;
+pub(crate) mod rotate;
 pub(crate) mod rotate_ca;
 pub(crate) mod rotate_sa;
 mod rotation;
@@ -20,7 +22,9 @@ pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
     match command {
         PkiCommand::Check(args) => check::run(&args),
         PkiCommand::Init(args) => init::run(&args),
+        PkiCommand::Recover(args) => recover::run(&args),
         PkiCommand::Renew(args) => renew::run(&args),
+        PkiCommand::Rotate(args) => rotate::run(&args),
         PkiCommand::RotateCa(command) => rotate_ca::run(command),
         PkiCommand::RotateSa(command) => rotate_sa::run(command),
     }

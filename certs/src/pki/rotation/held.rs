@@ -36,7 +36,12 @@ impl Held {
         old_by_new: Option<Certificate>,
         diagnostic: &Diagnostic,
     ) -> Result<Self, Error> {
-        let old = Certificate::from_pem(&before)?;
+        // A recovery keeps nothing of one that could not be read.
+        let old = if before.is_empty() {
+            Vec::new()
+        } else {
+            Certificate::from_pem(&before)?
+        };
         let old_chain = Bundle::new(old.clone(), diagnostic).chain().len();
         Ok(Self {
             before,

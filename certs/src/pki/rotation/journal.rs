@@ -55,8 +55,8 @@ pub enum Rotated {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Authorities {
-    /// The one that is replaced.
-    pub old: Identity,
+    /// The one that is replaced; none when a recovery could not read it.
+    pub old: Option<Identity>,
     /// The one that replaces it.
     pub new: Identity,
     /// The new one under the old one's signature.
@@ -190,7 +190,8 @@ impl Journal {
         if let Rotated::Authority(authorities) = &journal.subject {
             let serials = authorities.given_up.iter();
             if serials
-                .chain([&authorities.old.serial, &authorities.new.serial])
+                .chain(authorities.old.iter().map(|old| &old.serial))
+                .chain([&authorities.new.serial])
                 .any(|serial| HEXUPPER.decode(serial.as_bytes()).is_err())
             {
                 return Err("a serial number is not in hexadecimal".to_owned());
@@ -202,7 +203,7 @@ impl Journal {
     fn digests(&self) -> Vec<&String> {
         match &self.subject {
             Rotated::Authority(authorities) => [
-                Some(&authorities.old),
+                authorities.old.as_ref(),
                 Some(&authorities.new),
                 authorities.new_by_old.as_ref(),
                 authorities.old_by_new.as_ref(),

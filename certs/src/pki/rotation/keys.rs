@@ -482,7 +482,7 @@ impl KeyRotation<'_> {
             staged = stage_journal(staged, &self.paths.own, journal)?;
         }
         let diagnostic: Diagnostic = diagnostic()?;
-        let removed = removed(&staged);
+        let removed = removed(self.pki.store, &staged);
         let report = apply(boundary, &diagnostic, self.pki.store, staged, Vec::new(), now)?;
         Ok(Step::new(&self.entry.name, from, journal, removed, report))
     }

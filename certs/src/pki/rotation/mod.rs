@@ -13,6 +13,7 @@ mod live;
 mod outline;
 mod paths;
 mod phase;
+mod replace;
 mod start;
 mod status;
 mod step;
@@ -105,7 +106,7 @@ impl Rotation<'_> {
     }
 }
 
-fn refuse(name: &str, why: impl Into<String>) -> Error {
+pub(super) fn refuse(name: &str, why: impl Into<String>) -> Error {
     Error::Rotation {
         name: name.to_owned(),
         why: why.into(),
@@ -113,7 +114,7 @@ fn refuse(name: &str, why: impl Into<String>) -> Error {
 }
 
 /// Why another one cannot begin.
-fn under_way(journal: &Journal) -> String {
+pub(super) fn under_way(journal: &Journal) -> String {
     match journal.phase {
         Phase::Retire => format!(
             "the last one waits for {}: `confirm` what was done",

@@ -17,7 +17,7 @@ use crate::pki::init::{apply, diagnostic};
 use crate::pki::issuer::{Issuer, KEY_ELSEWHERE};
 use crate::pki::read_back::Staged;
 use crate::pki::report::Report;
-use crate::store::{EntryPath, Secrecy};
+use crate::store::{EntryPath, Secrecy, Store};
 
 /// How [`Rotation::next`] goes on.
 #[derive(Clone, Debug, Default)]
@@ -110,8 +110,13 @@ pub(super) fn confirmed(name: &str, phase: Phase, checkpoints: &[String]) -> Eve
 }
 
 /// What is removed, for the report.
-pub(super) fn removed(staged: &Staged) -> Vec<String> {
-    staged.removed().map(ToString::to_string).collect()
+pub(super) fn removed(store: &dyn Store, staged: &Staged) -> Vec<String> {
+    let there = |path: &&EntryPath| matches!(store.read(path), Ok(Some(_)));
+    staged
+        .removed()
+        .filter(there)
+        .map(ToString::to_string)
+        .collect()
 }
 
 impl Rotation<'_> {
@@ -199,6 +204,9 @@ impl Rotation<'_> {
             return Ok(vec![
                 "the old authority is retired and its key is gone: there is no way back".to_owned(),
             ]);
+        }
+        if let Some(why) = &self.authorities(journal)?.recovery {
+            return Ok(vec![format!("it replaced what could not be used ({why}): there is no way back")]);
         }
         self.changed_by_another(journal)
     }
@@ -295,7 +303,9 @@ impl Rotation<'_> {
         }
         if to == Phase::Retire {
             if advance.keep_old_key {
-                let old = Paths::archived(&entry.name, &self.authorities(journal)?.old.serial)?;
+                let old = &self.authorities(journal)?.old;
+                let serial = old.as_ref().map_or("unknown", |old| &old.serial);
+                let old = Paths::archived(&entry.name, serial)?;
                 staged = staged.bytes(&old, Secrecy::Secret, self.file(&paths.old_key)?);
             }
             for path in paths.staged() {
@@ -305,7 +315,7 @@ impl Rotation<'_> {
         staged = stage_journal(staged, paths, &next)?;
         let from = Some(journal.phase);
         let staged = staged.log(entered(&entry.name, from, Some(&next)));
-        let removed = removed(&staged);
+        let removed = removed(self.pki.store, &staged);
         let report = apply(boundary, diagnostic, self.pki.store, staged, issued, now)?;
         Ok(Step::new(&entry.name, from, Some(&next), removed, report))
     }
@@ -345,7 +355,7 @@ impl Rotation<'_> {
         staged = staged.remove(&self.paths.journal);
         let from = Some(journal.phase);
         let staged = staged.log(entered(&self.entry.name, from, None));
-        let removed = removed(&staged);
+        let removed = removed(self.pki.store, &staged);
         let report = apply(boundary, diagnostic, self.pki.store, staged, Vec::new(), now)?;
         Ok(Step::new(&self.entry.name, from, None, removed, report))
     }
