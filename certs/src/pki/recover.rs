@@ -59,6 +59,8 @@ pub enum Remedy {
     RestoreCertificate(String),
     /// Its key is taken from that file.
     RestoreKey(String),
+    /// Its file is written as the phase of its rotation has it.
+    RestoreTrust,
 }
 
 /// What a recovery did.
@@ -186,6 +188,15 @@ impl Pki<'_> {
                     staged = staged.key(path, &key::from_pem(boundary, &key)?)?;
                     staged = staged.log(event.with_reason(format!("key from {from}")));
                 }
+                Remedy::RestoreTrust => {
+                    let file = self
+                        .rotation(&entry.name)?
+                        .trust(&looking)?
+                        .ok_or_else(|| gone(entry.certificate.as_str()))?;
+                    restored.push(entry.certificate.to_string());
+                    staged = staged.bytes(&entry.certificate, Secrecy::Public, file);
+                    staged = staged.log(event.with_reason("file as its rotation has it"));
+                }
                 Remedy::ByHand(_) | Remedy::NewAuthority => {}
             }
         }
@@ -224,6 +235,9 @@ impl Pki<'_> {
             return Ok(None);
         };
         let pair = Pair::of_authority(self.store, entry);
+        if let Some(why) = self.changed_in_rotation(entry, &pair, diagnostic)? {
+            return Ok(Some((why, Remedy::RestoreTrust)));
+        }
         let anew = format!(
             "or have a new one made by --new-ca {}, which everybody must then be told to trust",
             entry.name
@@ -275,6 +289,32 @@ impl Pki<'_> {
         Ok(flaw.map(|why| {
             let remedy = format!("mend {}, {anew}", entry.certificate);
             (why, Remedy::ByHand(remedy))
+        }))
+    }
+
+    /// Whether its file is another than its rotation left, and its key still the one.
+    fn changed_in_rotation(
+        &self,
+        entry: &AuthorityEntry,
+        pair: &Pair,
+        diagnostic: &Diagnostic,
+    ) -> Result<Option<String>, Error> {
+        // A journal or a staged file that cannot be used is told of by `rotate-ca status`.
+        let Ok(Some(file)) = self.rotation(&entry.name)?.trust(diagnostic) else {
+            return Ok(None);
+        };
+        let wanted = Certificate::from_pem(&file)?;
+        let fits = match (&pair.key, wanted.first()) {
+            (Ok(PublicHalf::Stated(public)), Some(first)) => first.public_key() == public,
+            _ => false,
+        };
+        let found = self.store.read(&entry.certificate).ok().flatten();
+        let same = found.is_some_and(|found| *found == file);
+        Ok((fits && !same).then(|| {
+            format!(
+                "{} is not what its rotation left there",
+                entry.certificate
+            )
         }))
     }
 
@@ -364,11 +404,21 @@ impl Pki<'_> {
         found
     }
 
+    /// Whether a certificate is that of another authority, and here by mistake.
+    fn signs_else(&self, entry: &AuthorityEntry, certificate: &Certificate) -> bool {
+        self.catalogue
+            .authorities()
+            .iter()
+            .filter(|other| other.name != entry.name)
+            .filter_map(|other| files::certificates(self.store, &other.certificate).ok())
+            .any(|other| other.first() == Some(certificate))
+    }
+
     /// The authority's file with its own certificate first, and what could be read after it.
     fn restored(&self, entry: &AuthorityEntry, own: &Certificate) -> Vec<u8> {
         let rest = files::certificates(self.store, &entry.certificate).unwrap_or_default();
         std::iter::once(own)
-            .chain(rest.iter().filter(|one| *one != own))
+            .chain(rest.iter().filter(|one| *one != own && !self.signs_else(entry, one)))
             .map(Certificate::to_pem)
             .collect::<String>()
             .into_bytes()

@@ -86,6 +86,7 @@ fn print(
             Remedy::NewAuthority => "a new authority takes its place".to_owned(),
             Remedy::RestoreCertificate(from) => format!("its certificate is taken from {from}"),
             Remedy::RestoreKey(from) => format!("its key is taken from {from}"),
+            Remedy::RestoreTrust => "it is written as the rotation has it".to_owned(),
             _ => String::new(),
         };
         text += &format!("{}: {}: {remedy}\n", broken.name, broken.why);

@@ -181,6 +181,17 @@ impl Rotation<'_> {
         )
     }
 
+    /// The authority's file as the phase left it, while a rotation is under way.
+    pub(in crate::pki) fn trust(&self, diagnostic: &Diagnostic) -> Result<Option<Vec<u8>>, Error> {
+        match self.journal()? {
+            Some(journal) if journal.phase != Phase::Retire => {
+                let held = self.held(self.authorities(&journal)?, diagnostic)?;
+                Ok(Some(held.file(journal.phase)))
+            }
+            _ => Ok(None),
+        }
+    }
+
     fn cross(
         &self,
         wanted: Option<&Identity>,
