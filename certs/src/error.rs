@@ -36,6 +36,14 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A catalogue written as TOML does not make sense.
+    #[error("catalogue file, line {line}: {why}")]
+    CatalogueFile {
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong there.
+        why: String,
+    },
     /// Bytes that are no certificate this crate reads.
     #[error("not a usable certificate: {why}")]
     Certificate {

@@ -18,7 +18,6 @@ use crate::catalogue::{Entry, KeySetEntry};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::key;
-use crate::pem;
 use crate::pki::Pki;
 use crate::pki::init::{apply, diagnostic};
 use crate::pki::read_back::Staged;
@@ -405,11 +404,7 @@ impl KeyRotation<'_> {
                 self.paths.own.new_key
             )));
         }
-        let info = new.public_key_info().map_err(|source| Error::Crypto {
-            action: "encode a public key",
-            source,
-        })?;
-        let new_public = pem::encode("PUBLIC KEY", &info);
+        let new_public = key::public_to_pem(&new)?;
         let before = self.file(&self.paths.keys)?;
         let read = |path: &EntryPath| self.pki.store.read(path);
         // Where the private keys alone are the whole set, they verify, too.
@@ -517,7 +512,9 @@ impl KeyRotation<'_> {
 
     /// The public half of the first private key of a file.
     fn first_key(&self, boundary: &Boundary, file: &[u8]) -> Result<Vec<u8>, Error> {
-        key::first_public(boundary, file).map_err(|why| Error::Key { why })
+        let keys = key::each_from_pem(boundary, file)?;
+        let first = keys.first().map(|key| key.public_key().to_vec());
+        first.ok_or_else(|| self.refuse("there is no key"))
     }
 
     fn keys<'j>(&self, journal: &'j Journal) -> Result<&'j Keys, Error> {
