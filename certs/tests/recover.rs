@@ -20,7 +20,9 @@ fn recover(store: &MemoryStore, now: OffsetDateTime, new: &[&str]) -> Recovered 
     let before = store.snapshot();
     let told = pki.diagnose(&diagnostic(), now, &new).unwrap();
     assert_eq!(store.snapshot(), before);
-    let done = pki.recover(&boundary(), &new, &FixedClock::new(now)).unwrap();
+    let done = pki
+        .recover(&boundary(), &new, &FixedClock::new(now))
+        .unwrap();
     assert_eq!(format!("{told:?}"), format!("{:?}", done.diagnosis));
     done
 }
@@ -44,7 +46,9 @@ fn what_is_well_is_left_alone() {
     assert!(done.renewed.is_none() && !done.diagnosis.needs_a_person());
     assert_eq!(store.snapshot(), before);
     let pki = Pki::open(&store).unwrap();
-    let refused = pki.diagnose(&diagnostic(), START, &[NAME.to_owned()]).unwrap_err();
+    let refused = pki
+        .diagnose(&diagnostic(), START, &[NAME.to_owned()])
+        .unwrap_err();
     assert!(refused.to_string().contains("rotate-ca"), "{refused}");
     let unknown = pki.diagnose(&diagnostic(), START, &["no-such".to_owned()]);
     assert!(matches!(unknown, Err(Error::UnknownEntry { .. })));
@@ -82,7 +86,11 @@ fn authorities_that_ended_are_replaced_when_asked_for() {
     assert!(done.diagnosis.needs_a_person() && done.renewed.is_none());
     assert_eq!(store.snapshot(), before);
     let catalogue = common::catalogue();
-    let names: Vec<&str> = catalogue.authorities().iter().map(|one| one.name.as_str()).collect();
+    let names: Vec<&str> = catalogue
+        .authorities()
+        .iter()
+        .map(|one| one.name.as_str())
+        .collect();
     let done = recover(&store, later, &names);
     assert_eq!(done.replaced.len(), names.len());
     for step in &done.replaced {
@@ -93,7 +101,10 @@ fn authorities_that_ended_are_replaced_when_asked_for() {
     assert_eq!(store.certificates(CA).len(), 1);
     let pki = Pki::open(&store).unwrap();
     let journal = pki.rotation(NAME).unwrap().journal().unwrap().unwrap();
-    assert!(format!("{journal:?}").contains("it has ended"), "{journal:?}");
+    assert!(
+        format!("{journal:?}").contains("it has ended"),
+        "{journal:?}"
+    );
 }
 
 #[test]
@@ -142,7 +153,9 @@ fn what_came_here_by_mistake_brings_nothing_of_its_own() {
     let good = store.content(CA);
     store.set(CA, store.content("tls/etcd/peer-ca.crt"));
     let done = recover(&store, START, &[]);
-    assert!(matches!(remedy(&done), Remedy::RestoreCertificate(from) if from.contains("server-ca")));
+    assert!(
+        matches!(remedy(&done), Remedy::RestoreCertificate(from) if from.contains("server-ca"))
+    );
     assert_eq!(store.content(CA), good);
     all_well(&store, START);
     // Another authority's key over this one's.
@@ -150,7 +163,10 @@ fn what_came_here_by_mistake_brings_nothing_of_its_own() {
     store.set(CA_KEY, store.content("tls/etcd/peer-ca.key"));
     let done = recover(&store, START, &[]);
     assert!(matches!(remedy(&done), Remedy::ByHand(_)));
-    assert_eq!(store.content(CA), store.content("tls/etcd/server-ca.nochain.crt"));
+    assert_eq!(
+        store.content(CA),
+        store.content("tls/etcd/server-ca.nochain.crt")
+    );
     assert_eq!(row(&check(&store, START), CA).status, Status::Torn);
 }
 
@@ -172,12 +188,22 @@ fn what_a_rotation_left_is_put_back() {
     assert_eq!(store.content(CA), both);
     rotation.next(&boundary(), &advance, &clock()).unwrap();
     // The old pair from a backup, over the new one.
-    store.set(CA_KEY, store.content("fips/rotation/etcd/server-ca/old.key"));
+    store.set(
+        CA_KEY,
+        store.content("fips/rotation/etcd/server-ca/old.key"),
+    );
     let done = recover(&store, START, &[]);
-    assert!(matches!(remedy(&done), Remedy::RestoreCertificate(_)), "{done:?}");
+    assert!(
+        matches!(remedy(&done), Remedy::RestoreCertificate(_)),
+        "{done:?}"
+    );
     let old = &store.certificates("fips/rotation/etcd/server-ca/before.crt")[0];
     assert_eq!(&store.certificates(CA)[0], old);
     // It signs again, and both are trusted still.
-    assert!(check(&store, START).iter().all(|row| row.status == Status::Ok));
+    assert!(
+        check(&store, START)
+            .iter()
+            .all(|row| row.status == Status::Ok)
+    );
     assert!(store.certificates(CA).len() > 1);
 }

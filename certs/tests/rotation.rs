@@ -21,7 +21,10 @@ const LEAVES: [&str; 2] = ["tls/etcd/client.crt", "tls/etcd/server-client.crt"];
 
 fn start(store: &MemoryStore, clock: &FixedClock) -> Step {
     let pki = Pki::open(store).unwrap();
-    pki.rotation(NAME).unwrap().start(&boundary(), clock).unwrap()
+    pki.rotation(NAME)
+        .unwrap()
+        .start(&boundary(), clock)
+        .unwrap()
 }
 
 fn next(store: &MemoryStore, clock: &FixedClock) -> Result<Step, Error> {
@@ -47,7 +50,11 @@ fn confirm(store: &MemoryStore, clock: &FixedClock) {
 
 /// Everything but the rotation's own files and the leaves.
 fn trust(store: &MemoryStore) -> BTreeMap<String, Vec<u8>> {
-    let leaf = |name: &str| LEAVES.iter().any(|leaf| leaf[..leaf.len() - 3] == name[..name.len() - 3]);
+    let leaf = |name: &str| {
+        LEAVES
+            .iter()
+            .any(|leaf| leaf[..leaf.len() - 3] == name[..name.len() - 3])
+    };
     store
         .snapshot()
         .into_iter()
@@ -82,7 +89,11 @@ fn in_each_phase_who_trusts_either_takes_the_leaves() {
                 );
             } else {
                 let arguments: Vec<&str> = verify.split_whitespace().collect();
-                assert!(!common::run("openssl", "openssl", &arguments, root).status.success());
+                assert!(
+                    !common::run("openssl", "openssl", &arguments, root)
+                        .status
+                        .success()
+                );
             }
         }
     };
@@ -99,7 +110,10 @@ fn in_each_phase_who_trusts_either_takes_the_leaves() {
                 Err(Error::Rotation { why, .. }) => why,
                 other => panic!("{other:?}"),
             };
-            assert!(refused.contains("waits for servers") || phase == Phase::Retire, "{refused}");
+            assert!(
+                refused.contains("waits for servers") || phase == Phase::Retire,
+                "{refused}"
+            );
             confirm(&store, &now);
         }
         let root = scratch.path().join(phase.name());
@@ -120,8 +134,15 @@ fn in_each_phase_who_trusts_either_takes_the_leaves() {
     }
     assert_eq!(store.content(FILE), new);
     let pki = Pki::open(&store).unwrap();
-    let status = pki.rotation(NAME).unwrap().status(&diagnostic(), now.now()).unwrap();
-    assert!(status.done && status.next.is_none() && status.blocked.is_empty(), "{status:?}");
+    let status = pki
+        .rotation(NAME)
+        .unwrap()
+        .status(&diagnostic(), now.now())
+        .unwrap();
+    assert!(
+        status.done && status.next.is_none() && status.blocked.is_empty(),
+        "{status:?}"
+    );
     // Of the rotation the journal alone is left, and another one may begin.
     let left: Vec<String> = store
         .snapshot()
@@ -139,7 +160,12 @@ fn each_step_taken_back_restores_the_trust_byte_for_byte() {
     // A file of another program: text before the certificate, trust of its own after it.
     let other = MemoryStore::default();
     Pki::init(&boundary(), &other, common::catalogue(), &clock).unwrap();
-    let odd = [b"a remark\r\n", &store.content(FILE)[..], &other.content(FILE)].concat();
+    let odd = [
+        b"a remark\r\n",
+        &store.content(FILE)[..],
+        &other.content(FILE),
+    ]
+    .concat();
     store.set(FILE, odd.strip_suffix(b"\n").unwrap());
 
     let first = trust(&store);
@@ -155,7 +181,10 @@ fn each_step_taken_back_restores_the_trust_byte_for_byte() {
     let new_leaves = LEAVES.map(|leaf| store.certificates(leaf)[0].clone());
 
     let step = rollback(&store, &clock).unwrap();
-    assert_eq!((step.from, step.phase), (Some(Phase::IssueFromNew), Some(Phase::TrustBoth)));
+    assert_eq!(
+        (step.from, step.phase),
+        (Some(Phase::IssueFromNew), Some(Phase::TrustBoth))
+    );
     assert_eq!(trust(&store), both);
     all_but_strangers(&store, clock.now());
     for (leaf, new) in LEAVES.iter().zip(&new_leaves) {
@@ -177,8 +206,16 @@ fn each_step_taken_back_restores_the_trust_byte_for_byte() {
     let step = rollback(&store, &clock).unwrap();
     assert_eq!(step.phase, None);
     assert_eq!(trust(&store), first);
-    assert!(!store.snapshot().keys().any(|name| name.as_str().contains("rotation")));
-    assert!(matches!(rollback(&store, &clock), Err(Error::Rotation { .. })));
+    assert!(
+        !store
+            .snapshot()
+            .keys()
+            .any(|name| name.as_str().contains("rotation"))
+    );
+    assert!(matches!(
+        rollback(&store, &clock),
+        Err(Error::Rotation { .. })
+    ));
 }
 
 /// The trust of another program's is nobody's root here, and well all the same.
@@ -200,7 +237,10 @@ fn retiring_waits_for_every_live_leaf_of_the_old_one() {
     next(&store, &clock).unwrap();
     confirm(&store, &clock);
     let refused = next(&store, &clock).unwrap_err().to_string();
-    assert!(refused.contains("tls/extra.crt") && refused.contains(&serial), "{refused}");
+    assert!(
+        refused.contains("tls/extra.crt") && refused.contains(&serial),
+        "{refused}"
+    );
 
     let pki = Pki::open(&store).unwrap();
     let rotation = pki.rotation(NAME).unwrap();
@@ -220,8 +260,14 @@ fn retiring_waits_for_every_live_leaf_of_the_old_one() {
         .unwrap()[0]
         .serial();
     rotation.next(&boundary(), &advance, &clock).unwrap();
-    assert_eq!(store.content(&format!("fips/retired/etcd/server-ca/{old}.key")), before);
-    assert!(matches!(rollback(&store, &clock), Err(Error::Rotation { .. })));
+    assert_eq!(
+        store.content(&format!("fips/retired/etcd/server-ca/{old}.key")),
+        before
+    );
+    assert!(matches!(
+        rollback(&store, &clock),
+        Err(Error::Rotation { .. })
+    ));
     // One that has ended keeps nothing.
     let store_two = made();
     start(&store_two, &clock);
@@ -232,7 +278,11 @@ fn retiring_waits_for_every_live_leaf_of_the_old_one() {
     confirm(&store_two, &clock);
     let late = FixedClock::new(START + DAY * 366);
     let pki = Pki::open(&store_two).unwrap();
-    let status = pki.rotation(NAME).unwrap().status(&diagnostic(), late.now()).unwrap();
+    let status = pki
+        .rotation(NAME)
+        .unwrap()
+        .status(&diagnostic(), late.now())
+        .unwrap();
     assert_eq!(status.live, []);
 }
 
@@ -245,7 +295,9 @@ fn force_skips_checkpoints_and_nothing_else() {
         let pki = Pki::open(store).unwrap();
         let mut advance = Advance::default();
         advance.force = true;
-        pki.rotation(NAME).unwrap().next(&boundary(), &advance, &clock)
+        pki.rotation(NAME)
+            .unwrap()
+            .next(&boundary(), &advance, &clock)
     };
     let well = store.snapshot();
     let staged = |name: &str| format!("fips/rotation/etcd/server-ca/{name}");
@@ -292,7 +344,10 @@ fn a_journal_that_says_something_unknown_is_an_error() {
         ("\"phase\": \"prepare\"", "\"phase\": \"retired\""),
         ("\"name\": \"etcd/server-ca\"", "\"name\": \"etcd/peer-ca\""),
         ("\"passed\": []", "\"passed\": [], \"more\": 1"),
-        ("\"passed\": []", "\"passed\": [{\"phase\": \"prepare\", \"checkpoint\": \"x\", \"at\": \"2026-11-22T12:00:00Z\", \"forced\": false}]"),
+        (
+            "\"passed\": []",
+            "\"passed\": [{\"phase\": \"prepare\", \"checkpoint\": \"x\", \"at\": \"2026-11-22T12:00:00Z\", \"forced\": false}]",
+        ),
         ("\"before\": \"", "\"before\": \"x"),
         ("{", ""),
     ] {
@@ -300,9 +355,15 @@ fn a_journal_that_says_something_unknown_is_an_error() {
         assert_ne!(bad, good, "{from}");
         store.set(file, bad.clone());
         let error = next(&store, &clock).unwrap_err();
-        assert!(matches!(error, Error::RotationJournal { .. }), "{bad}: {error}");
+        assert!(
+            matches!(error, Error::RotationJournal { .. }),
+            "{bad}: {error}"
+        );
         let error = rollback(&store, &clock).unwrap_err();
-        assert!(matches!(error, Error::RotationJournal { .. }), "{bad}: {error}");
+        assert!(
+            matches!(error, Error::RotationJournal { .. }),
+            "{bad}: {error}"
+        );
     }
     store.set(file, good);
     next(&store, &clock).unwrap();
@@ -321,8 +382,18 @@ fn renewals_go_on_in_every_phase() {
         pki.renew(&boundary(), &plan, &clock).unwrap();
         all_well(&store, clock.now());
         let behind = store.certificates(LEAVES[1]).len() - 1;
-        let phase = pki.rotation(NAME).unwrap().journal().unwrap().unwrap().phase;
-        assert_eq!(behind, if phase == Phase::Retire { 1 } else { 2 }, "{phase}");
+        let phase = pki
+            .rotation(NAME)
+            .unwrap()
+            .journal()
+            .unwrap()
+            .unwrap()
+            .phase;
+        assert_eq!(
+            behind,
+            if phase == Phase::Retire { 1 } else { 2 },
+            "{phase}"
+        );
         confirm(&store, &clock);
     }
 }
@@ -336,8 +407,13 @@ fn what_cannot_be_rotated_says_why() {
     let blocked = |store: &MemoryStore, now| {
         let pki = Pki::open(store).unwrap();
         let rotation = pki.rotation(NAME).unwrap();
-        let why = rotation.start_blocked(&diagnostic(), now).unwrap().join("; ");
-        let refused = rotation.start(&boundary(), &FixedClock::new(now)).unwrap_err();
+        let why = rotation
+            .start_blocked(&diagnostic(), now)
+            .unwrap()
+            .join("; ");
+        let refused = rotation
+            .start(&boundary(), &FixedClock::new(now))
+            .unwrap_err();
         assert!(matches!(refused, Error::Rotation { .. }), "{refused}");
         why
     };
@@ -349,9 +425,6 @@ fn what_cannot_be_rotated_says_why() {
     store.set(KEY, key);
     start(&store, &clock);
     assert!(blocked(&store, START).contains("under way"));
-    assert!(matches!(
-        rollback(&store, &clock).unwrap().phase,
-        None
-    ));
+    assert!(matches!(rollback(&store, &clock).unwrap().phase, None));
     assert!(matches!(next(&store, &clock), Err(Error::Rotation { .. })));
 }

@@ -25,8 +25,8 @@ use crate::store::Store;
 
 pub use check::Thresholds;
 pub use plan::{Blocked, Plan, Renewal, RenewalPolicy};
-pub use recover::{Broken, Diagnosis, Recovered, Remedy};
 pub use record::{Made, Record, WaiverRecord};
+pub use recover::{Broken, Diagnosis, Recovered, Remedy};
 pub use report::{Issued, Report};
 pub use row::{Kind, Row, Status};
 

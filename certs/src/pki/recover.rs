@@ -310,12 +310,8 @@ impl Pki<'_> {
         };
         let found = self.store.read(&entry.certificate).ok().flatten();
         let same = found.is_some_and(|found| *found == file);
-        Ok((fits && !same).then(|| {
-            format!(
-                "{} is not what its rotation left there",
-                entry.certificate
-            )
-        }))
+        Ok((fits && !same)
+            .then(|| format!("{} is not what its rotation left there", entry.certificate)))
     }
 
     /// The key of the certificate that is there, from what a rotation of it kept. From nowhere
@@ -328,9 +324,10 @@ impl Pki<'_> {
             return Ok(None);
         };
         for path in self.store.list()? {
-            let own = ["rotation", "retired"]
-                .iter()
-                .any(|folder| path.as_str().starts_with(&format!("fips/{folder}/{}/", entry.name)));
+            let own = ["rotation", "retired"].iter().any(|folder| {
+                path.as_str()
+                    .starts_with(&format!("fips/{folder}/{}/", entry.name))
+            });
             if !own || !path.as_str().ends_with(".key") {
                 continue;
             }
@@ -367,7 +364,9 @@ impl Pki<'_> {
                 if certificate.public_key() == public
                     && drift::of_authority(&certificate).is_empty()
                     && certificate.not_after() >= now
-                    && certificate.verify_issued_by(diagnostic, &certificate).is_ok()
+                    && certificate
+                        .verify_issued_by(diagnostic, &certificate)
+                        .is_ok()
                 {
                     return Ok(Some((certificate, file)));
                 }
@@ -381,7 +380,9 @@ impl Pki<'_> {
     fn sources(&self, entry: &AuthorityEntry) -> Vec<(String, Vec<Certificate>)> {
         let staged = ["before.crt", "new.crt"];
         let staged = staged.map(|file| format!("fips/rotation/{}/{file}", entry.name));
-        let staged = staged.into_iter().filter_map(|path| EntryPath::new(path).ok());
+        let staged = staged
+            .into_iter()
+            .filter_map(|path| EntryPath::new(path).ok());
         let leaves = self.catalogue.leaves().iter();
         let leaves = leaves.filter(|leaf| leaf.issuer == entry.name);
         let mut found: Vec<(String, Vec<Certificate>)> = entry
@@ -390,7 +391,12 @@ impl Pki<'_> {
             .cloned()
             .chain(staged)
             .chain(leaves.map(|leaf| leaf.file().clone()))
-            .filter_map(|path| Some((path.to_string(), files::certificates(self.store, &path).ok()?)))
+            .filter_map(|path| {
+                Some((
+                    path.to_string(),
+                    files::certificates(self.store, &path).ok()?,
+                ))
+            })
             .collect();
         for kubeconfig in self.catalogue.kubeconfigs() {
             if kubeconfig.authority == entry.name
@@ -418,7 +424,10 @@ impl Pki<'_> {
     fn restored(&self, entry: &AuthorityEntry, own: &Certificate) -> Vec<u8> {
         let rest = files::certificates(self.store, &entry.certificate).unwrap_or_default();
         std::iter::once(own)
-            .chain(rest.iter().filter(|one| *one != own && !self.signs_else(entry, one)))
+            .chain(
+                rest.iter()
+                    .filter(|one| *one != own && !self.signs_else(entry, one)),
+            )
             .map(Certificate::to_pem)
             .collect::<String>()
             .into_bytes()

@@ -64,11 +64,7 @@ pub(super) fn run(args: &RecoverArgs) -> Result<u8, Failure> {
     })
 }
 
-fn print(
-    diagnosis: &Diagnosis,
-    done: Option<&Recovered>,
-    format: Format,
-) -> Result<(), Failure> {
+fn print(diagnosis: &Diagnosis, done: Option<&Recovered>, format: Format) -> Result<(), Failure> {
     match (format, done) {
         (Format::Json, Some(done)) => return output::print(&output::json(done)?),
         (Format::Json, None) => return output::print(&output::json(diagnosis)?),

@@ -159,13 +159,7 @@ const SERVER_TRUST: &[Checkpoint] = &[
     KUBELETS,
     JOIN_TOKENS,
 ];
-const SERVER_ISSUE: &[Checkpoint] = &[
-    SERVERS,
-    CONTROLLER_MANAGER,
-    KUBELETS,
-    LEAVES,
-    CLUSTER_INFO,
-];
+const SERVER_ISSUE: &[Checkpoint] = &[SERVERS, CONTROLLER_MANAGER, KUBELETS, LEAVES, CLUSTER_INFO];
 const SERVER_RETIRE: &[Checkpoint] = &[
     SERVERS,
     CONTROLLER_MANAGER,
@@ -272,8 +266,14 @@ mod tests {
         }
         // Consumers first, the proxy's own leaf last.
         let proxy = Role::of_authority("front-proxy-ca");
-        assert_eq!(order(proxy, Phase::TrustBoth), "servers restart-apiserver aggregated");
-        assert_eq!(order(proxy, Phase::IssueFromNew), "servers leaves restart-apiserver");
+        assert_eq!(
+            order(proxy, Phase::TrustBoth),
+            "servers restart-apiserver aggregated"
+        );
+        assert_eq!(
+            order(proxy, Phase::IssueFromNew),
+            "servers leaves restart-apiserver"
+        );
         assert_eq!(Role::of_authority("mine"), Role::Other);
     }
 }

@@ -134,7 +134,10 @@ impl Held {
         let certificates = Certificate::from_pem(&self.file(phase))?;
         let bundle = Bundle::new(certificates, diagnostic);
         let flaws = bundle.flaws(now).into_iter();
-        if let Some((_, why)) = flaws.into_iter().find(|(status, _)| *status > Status::Warning) {
+        if let Some((_, why)) = flaws
+            .into_iter()
+            .find(|(status, _)| *status > Status::Warning)
+        {
             return Err(refuse(why));
         }
         let first = bundle

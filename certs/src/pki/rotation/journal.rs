@@ -5,9 +5,9 @@ use fips_core::digest::{Algorithm, digest};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::Phase;
 use super::checkpoint::{Checkpoint, Role};
 use super::paths::Paths;
-use super::Phase;
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::store::Store;
@@ -100,7 +100,7 @@ pub struct Keys {
     pub old: String,
     /// That of the new one.
     pub new: String,
-    /// SHA-256 of the file of keys as the phase left it.
+    /// SHA-256 over the files of the set as the phase left them.
     pub trust: String,
     /// How long the longest token lives, in seconds.
     pub longest_token: u64,
@@ -256,7 +256,9 @@ impl Journal {
     pub(super) fn entering(&self, phase: Phase, now: OffsetDateTime) -> Self {
         let mut journal = self.clone();
         // What was done in a phase that was left backwards is to be done again.
-        journal.passed.retain(|passed| passed.phase < phase.max(self.phase));
+        journal
+            .passed
+            .retain(|passed| passed.phase < phase.max(self.phase));
         journal.phase = phase;
         journal.changed = whole_seconds(now);
         journal

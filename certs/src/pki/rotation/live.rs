@@ -92,7 +92,10 @@ impl Rotation<'_> {
         let until = entries.iter().rposition(|entry| {
             entry.event == EventKind::RotationStep
                 && entry.name == *name
-                && entry.reason.as_ref().is_some_and(|why| why.contains(&signs))
+                && entry
+                    .reason
+                    .as_ref()
+                    .is_some_and(|why| why.contains(&signs))
         });
         let until = until.unwrap_or(entries.len());
         let revoked: BTreeSet<&String> = entries

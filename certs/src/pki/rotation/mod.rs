@@ -118,11 +118,16 @@ pub(super) fn under_way(journal: &Journal) -> String {
     match journal.phase {
         Phase::Retire => format!(
             "the last one waits for {}: `confirm` what was done",
-            journal.open().iter().map(|one| one.id).collect::<Vec<_>>().join(", ")
+            journal
+                .open()
+                .iter()
+                .map(|one| one.id)
+                .collect::<Vec<_>>()
+                .join(", ")
         ),
-        phase => format!(
-            "one is under way, at {phase}: go on with `next`, or back with `rollback`"
-        ),
+        phase => {
+            format!("one is under way, at {phase}: go on with `next`, or back with `rollback`")
+        }
     }
 }
 
@@ -137,11 +142,7 @@ fn stage_journal(staged: Staged, paths: &Paths, journal: &Journal) -> Result<Sta
 }
 
 /// Passes checkpoints of the phase, in their order.
-fn pass(
-    journal: &mut Journal,
-    checkpoints: &[String],
-    now: OffsetDateTime,
-) -> Result<(), Error> {
+fn pass(journal: &mut Journal, checkpoints: &[String], now: OffsetDateTime) -> Result<(), Error> {
     let open = journal.open();
     for name in checkpoints {
         if !open.iter().any(|one| one.id == name) {
@@ -151,7 +152,10 @@ fn pass(
                 if known.is_empty() {
                     format!("it waits for nothing, so not for {name:?} either")
                 } else {
-                    format!("it does not wait for {name:?}, but for: {}", known.join(", "))
+                    format!(
+                        "it does not wait for {name:?}, but for: {}",
+                        known.join(", ")
+                    )
                 },
             ));
         }

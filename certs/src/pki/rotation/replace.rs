@@ -82,9 +82,11 @@ impl Rotation<'_> {
             recovery: Some(why.to_owned()),
         });
         if trusted {
-            staged = staged
-                .bytes(&paths.before, Secrecy::Public, before)
-                .bytes(&paths.new, Secrecy::Public, pem.into_bytes());
+            staged = staged.bytes(&paths.before, Secrecy::Public, before).bytes(
+                &paths.new,
+                Secrecy::Public,
+                pem.into_bytes(),
+            );
         }
         staged = staged.bytes(&entry.certificate, Secrecy::Public, file);
         if let Some(path) = &entry.nochain {
@@ -104,6 +106,12 @@ impl Rotation<'_> {
         let staged = staged.log(entered(&entry.name, None, Some(&journal)));
         let removed = removed(self.pki.store, &staged);
         let report = apply(boundary, &diagnostic, store, staged, issued, now)?;
-        Ok(Step::new(&entry.name, None, Some(&journal), removed, report))
+        Ok(Step::new(
+            &entry.name,
+            None,
+            Some(&journal),
+            removed,
+            report,
+        ))
     }
 }

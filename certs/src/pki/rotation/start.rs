@@ -111,7 +111,13 @@ impl Rotation<'_> {
         staged = stage_journal(staged, &self.paths, &journal)?;
         let staged = staged.log(entered(&entry.name, None, Some(&journal)));
         let report = apply(boundary, &diagnostic, store, staged, issued, now)?;
-        Ok(Step::new(&entry.name, None, Some(&journal), Vec::new(), report))
+        Ok(Step::new(
+            &entry.name,
+            None,
+            Some(&journal),
+            Vec::new(),
+            report,
+        ))
     }
 
     /// Why [`start`](Self::start) would refuse, without making anything.

@@ -83,7 +83,9 @@ pub(super) fn entered(name: &str, from: Option<Phase>, to: Option<&Journal>) -> 
     let from = from.map_or("nothing", Phase::name);
     let to_name = to.map_or("given up", |journal| journal.phase.name());
     let mut reason = format!("{from} -> {to_name}");
-    let passed = to.map(|journal| journal.passed.as_slice()).unwrap_or_default();
+    let passed = to
+        .map(|journal| journal.passed.as_slice())
+        .unwrap_or_default();
     let forced: Vec<&str> = passed
         .iter()
         .filter(|passed| passed.forced)
@@ -168,7 +170,14 @@ impl Rotation<'_> {
             return Err(self.refuse(why));
         }
         match journal.phase.before() {
-            Some(to) => self.enter(boundary, &diagnostic, &journal, to, &Advance::default(), now),
+            Some(to) => self.enter(
+                boundary,
+                &diagnostic,
+                &journal,
+                to,
+                &Advance::default(),
+                now,
+            ),
             None => self.give_up(boundary, &diagnostic, &journal, now),
         }
     }
@@ -190,12 +199,28 @@ impl Rotation<'_> {
         let mut journal = self.begun()?;
         let from = journal.phase;
         pass(&mut journal, checkpoints, now)?;
-        let staged = Staged::new(format!("rotate {}: confirm", self.entry.name))
-            .log(confirmed(&self.entry.name, from, checkpoints));
+        let staged = Staged::new(format!("rotate {}: confirm", self.entry.name)).log(confirmed(
+            &self.entry.name,
+            from,
+            checkpoints,
+        ));
         let staged = stage_journal(staged, &self.paths, &journal)?;
-        let report = apply(boundary, &diagnostic, self.pki.store, staged, Vec::new(), now)?;
+        let report = apply(
+            boundary,
+            &diagnostic,
+            self.pki.store,
+            staged,
+            Vec::new(),
+            now,
+        )?;
         let name = &self.entry.name;
-        Ok(Step::new(name, Some(from), Some(&journal), Vec::new(), report))
+        Ok(Step::new(
+            name,
+            Some(from),
+            Some(&journal),
+            Vec::new(),
+            report,
+        ))
     }
 
     /// Why [`rollback`](Self::rollback) would refuse.
@@ -206,7 +231,9 @@ impl Rotation<'_> {
             ]);
         }
         if let Some(why) = &self.authorities(journal)?.recovery {
-            return Ok(vec![format!("it replaced what could not be used ({why}): there is no way back")]);
+            return Ok(vec![format!(
+                "it replaced what could not be used ({why}): there is no way back"
+            )]);
         }
         self.changed_by_another(journal)
     }
@@ -356,7 +383,14 @@ impl Rotation<'_> {
         let from = Some(journal.phase);
         let staged = staged.log(entered(&self.entry.name, from, None));
         let removed = removed(self.pki.store, &staged);
-        let report = apply(boundary, diagnostic, self.pki.store, staged, Vec::new(), now)?;
+        let report = apply(
+            boundary,
+            diagnostic,
+            self.pki.store,
+            staged,
+            Vec::new(),
+            now,
+        )?;
         Ok(Step::new(&self.entry.name, from, None, removed, report))
     }
 

@@ -162,7 +162,10 @@ fn stop_everywhere(acts: &[Act], step: Act) {
         drop(store);
         fs::remove_dir_all(&folder).unwrap();
     }
-    assert!(old > 0 && new > 0, "{step:?} after {acts:?}: {old} old, {new} new");
+    assert!(
+        old > 0 && new > 0,
+        "{step:?} after {acts:?}: {old} old, {new} new"
+    );
 }
 
 #[test]
