@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use common::{
-    DAY, MemoryStore, START, boundary, certtool, check, clock, diagnostic, made, openssl, path,
+    DAY, MemoryStore, START, boundary, certtool, check, clock, diagnostic, made, openssl,
 };
+use fips_certs::catalogue::{Catalogue, Options, Program};
 use fips_certs::pki::rotation::{Advance, Phase, Step};
 use fips_certs::pki::{RenewalPolicy, Status};
 use fips_certs::{Certificate, Clock, Error, FixedClock, Pki, SystemClock};
@@ -170,7 +171,8 @@ fn each_step_taken_back_restores_the_trust_byte_for_byte() {
 
     let first = trust(&store);
     start(&store, &clock);
-    let (prepared, all_prepared) = (trust(&store), store.snapshot());
+    let behind = |store: &MemoryStore| LEAVES.map(|leaf| store.certificates(leaf).len());
+    let (prepared, alone) = (trust(&store), behind(&store));
     assert_eq!(first, prepared);
     next(&store, &clock).unwrap();
     let both = trust(&store);
@@ -201,8 +203,7 @@ fn each_step_taken_back_restores_the_trust_byte_for_byte() {
     assert_eq!(trust(&store), both);
     assert!(matches!(next(&store, &clock), Err(Error::Rotation { .. })));
     rollback(&store, &clock).unwrap();
-    let leaves_of = |all: &BTreeMap<_, Vec<u8>>| LEAVES.map(|leaf| all[&path(leaf)].len());
-    assert_eq!(leaves_of(&store.snapshot()), leaves_of(&all_prepared));
+    assert_eq!(behind(&store), alone);
     let step = rollback(&store, &clock).unwrap();
     assert_eq!(step.phase, None);
     assert_eq!(trust(&store), first);
@@ -427,4 +428,113 @@ fn what_cannot_be_rotated_says_why() {
     assert!(blocked(&store, START).contains("under way"));
     assert!(matches!(rollback(&store, &clock).unwrap().phase, None));
     assert!(matches!(next(&store, &clock), Err(Error::Rotation { .. })));
+}
+
+/// A field of a kubeconfig that holds a file in base64.
+fn embedded(store: &MemoryStore, file: &str, field: &str) -> Vec<u8> {
+    let text = String::from_utf8(store.content(file)).unwrap();
+    let field = format!("{field}: ");
+    let line = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(&field));
+    let data = data_encoding::BASE64.decode(line.unwrap().as_bytes());
+    data.unwrap()
+}
+
+#[test]
+fn kubeadm_s_kubeconfigs_hold_both_and_show_leaves_that_both_take() {
+    let scratch = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let mut options = Options::new(Program::Kubeadm, "cp-1");
+    options.node_ips = vec!["192.0.2.10".parse().unwrap()];
+    let catalogue = Catalogue::new(options).unwrap();
+    Pki::init(&boundary(), &store, catalogue.clone(), &SystemClock).unwrap();
+    let clock = FixedClock::new(SystemClock.now());
+    let mut force = Advance::default();
+    force.force = true;
+    let pki = Pki::open(&store).unwrap();
+    let rotation = pki.rotation("ca").unwrap();
+    let old = store.content("pki/ca.crt");
+    rotation.start(&boundary(), &clock).unwrap();
+    let new = store.content("fips/rotation/ca/new.crt");
+    for (phase, old_takes, new_takes) in [
+        (Phase::Prepare, true, false),
+        (Phase::TrustBoth, true, true),
+        (Phase::IssueFromNew, true, true),
+        (Phase::Retire, false, true),
+    ] {
+        if phase != Phase::Prepare {
+            rotation.next(&boundary(), &force, &clock).unwrap();
+        }
+        all_well(&store, clock.now());
+        let root = scratch.path().join(phase.name());
+        store.write_to(&root);
+        std::fs::write(root.join("old.crt"), &old).unwrap();
+        std::fs::write(root.join("new.crt"), &new).unwrap();
+        let mut leaves = vec!["pki/apiserver.crt".to_owned()];
+        for entry in catalogue.kubeconfigs() {
+            let file = entry.path.as_str();
+            assert_eq!(
+                embedded(&store, file, "certificate-authority-data"),
+                store.content("pki/ca.crt"),
+                "{file} at {phase}"
+            );
+            let leaf = embedded(&store, file, "client-certificate-data");
+            std::fs::write(root.join(format!("{file}.crt")), leaf).unwrap();
+            leaves.push(format!("{file}.crt"));
+        }
+        for leaf in &leaves {
+            for (trusted, taken) in [
+                ("old.crt", old_takes),
+                ("new.crt", new_takes),
+                ("pki/ca.crt", true),
+            ] {
+                let verify = format!("verify -CAfile {trusted} -untrusted {leaf} {leaf}");
+                let arguments: Vec<&str> = verify.split_whitespace().collect();
+                let output = common::run("openssl", "openssl", &arguments, &root);
+                assert_eq!(
+                    output.status.success(),
+                    taken,
+                    "{leaf} by {trusted} at {phase}"
+                );
+            }
+        }
+    }
+    assert_eq!(store.content("pki/ca.crt"), new);
+}
+
+#[test]
+fn one_below_another_is_rotated_under_it_and_one_above_is_not() {
+    let store = MemoryStore::default();
+    let catalogue = Catalogue::from_toml(
+        "[[authority]]\nname = \"root\"\ncommon_name = \"root\"\n\n\
+         [[authority]]\nname = \"below\"\ncommon_name = \"below\"\nissuer = \"root\"\n\n\
+         [[leaf]]\nname = \"web\"\ncommon_name = \"web\"\nnames = [\"web.example.org\"]\n\
+         usages = \"server\"\nissuer = \"below\"\n",
+    )
+    .unwrap();
+    let clock = clock();
+    let (pki, _) = Pki::init(&boundary(), &store, catalogue, &clock).unwrap();
+    let above = pki
+        .rotation("root")
+        .unwrap()
+        .start(&boundary(), &clock)
+        .unwrap_err();
+    assert!(
+        above.to_string().contains("signs the authority below"),
+        "{above}"
+    );
+    let rotation = pki.rotation("below").unwrap();
+    let step = rotation.start(&boundary(), &clock).unwrap();
+    assert!(step.remarks[0].contains("both are below root"), "{step:?}");
+    let mut force = Advance::default();
+    force.force = true;
+    let root = store.certificates("root.crt");
+    for _ in 0..3 {
+        rotation.next(&boundary(), &force, &clock).unwrap();
+        all_well(&store, clock.now());
+        let leaf = store.certificates("web.crt");
+        assert!(leaf.last() == root.last(), "the chain goes up to the root");
+    }
+    assert_eq!(store.certificates("below.crt").len(), 2);
 }

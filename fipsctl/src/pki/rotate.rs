@@ -17,7 +17,6 @@ Examples:
   fipsctl pki rotate ./server --name etcd/server-client
   fipsctl pki rotate ./server --service etcd --dry-run
   fipsctl pki rotate ./server --all")]
-#[group(id = "what", required = true, multiple = true, args = ["name", "service", "all"])]
 pub(crate) struct RotateArgs {
     /// The folder of the PKI.
     dir: PathBuf,
@@ -28,7 +27,7 @@ pub(crate) struct RotateArgs {
     #[arg(long)]
     service: Vec<String>,
     /// Every leaf.
-    #[arg(long, conflicts_with_all = ["name", "service"])]
+    #[arg(long, conflicts_with_all = ["name", "service"], required_unless_present_any = ["name", "service"])]
     all: bool,
     /// Keep the keys, make new certificates alone.
     #[arg(long)]
