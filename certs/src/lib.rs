@@ -52,6 +52,7 @@
 //! - [`Authority`]: a certificate that signs others, made here or loaded; its key is a [`Signer`].
 //! - [`Certificate`]: one that was read.
 //! - [`key`]: private keys in PEM.
+//! - [`sealing`]: streams and small things sealed for storage.
 //! - [`Clock`]: the one source of time.
 //!
 //! # Features
@@ -75,7 +76,9 @@ pub mod audit;
 pub mod catalogue;
 pub mod key;
 pub mod pki;
+pub mod sealing;
 pub mod store;
+pub mod token;
 
 pub use certificate::{Certificate, NotIssued};
 pub use clock::{Clock, FixedClock, SystemClock};

@@ -149,8 +149,8 @@ fn sha256sum_follows_the_chain() {
     assert_eq!(previous, Some(audit::head(&store).unwrap().hash));
 }
 
-/// Every byte of every file of the log, each changed in its lowest and highest bit and in the
-/// one that changes the case of a letter.
+/// Every byte of every file of the log, each changed in one bit, and in the one that is the case
+/// of a letter.
 #[test]
 fn every_changed_byte_is_found() {
     let store = log();
@@ -158,7 +158,7 @@ fn every_changed_byte_is_found() {
     for name in segments(&store).iter().map(EntryPath::as_str).chain([HEAD]) {
         let content = store.content(name);
         for at in 0..content.len() {
-            for bit in [0x01, 0x20, 0x80] {
+            for bit in [1 << (at % 8), 0x20] {
                 let mut changed = content.clone();
                 changed[at] ^= bit;
                 store.set(name, changed);

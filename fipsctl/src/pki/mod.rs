@@ -1,5 +1,6 @@
 //! `fipsctl pki`.
 
+mod audit;
 mod check;
 mod init;
 pub(crate) mod recover;
@@ -8,11 +9,15 @@ pub(crate) mod rotate;
 pub(crate) mod rotate_ca;
 pub(crate) mod rotate_sa;
 mod rotation;
+mod token;
 
 use std::path::Path;
 
 use fips_boundary::certs::pki::Report;
 use fips_boundary::certs::store::{DirStore, Recovery};
+
+pub(crate) use audit::AuditCommand;
+pub(crate) use token::TokenCommand;
 
 use crate::cli::{Format, PkiCommand};
 use crate::exit::Failure;
@@ -20,6 +25,7 @@ use crate::{output, table};
 
 pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
     match command {
+        PkiCommand::Audit(command) => audit::run(&command),
         PkiCommand::Check(args) => check::run(&args),
         PkiCommand::Init(args) => init::run(&args),
         PkiCommand::Recover(args) => recover::run(&args),
@@ -27,6 +33,7 @@ pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
         PkiCommand::Rotate(args) => rotate::run(&args),
         PkiCommand::RotateCa(command) => rotate_ca::run(command),
         PkiCommand::RotateSa(command) => rotate_sa::run(command),
+        PkiCommand::Token(command) => token::run(&command),
     }
 }
 
