@@ -222,6 +222,20 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// Something cannot be revoked.
+    #[error("{what} cannot be revoked: {why}")]
+    Revocation {
+        /// What was to be revoked.
+        what: String,
+        /// Why not, and how to mend it.
+        why: String,
+    },
+    /// Bytes that are no revocation list this crate takes, or a list that cannot be made.
+    #[error("not a usable revocation list: {why}")]
+    RevocationList {
+        /// What is wrong.
+        why: String,
+    },
     /// A step of a rotation cannot be taken.
     #[error("the rotation of {name}: {why}")]
     Rotation {

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::agent::AgentCommand;
 use crate::pki::recover::RecoverArgs;
 use crate::pki::rotate::RotateArgs;
 use crate::pki::rotate_ca::RotateCaCommand;
 use crate::pki::rotate_sa::RotateSaCommand;
-use crate::agent::AgentCommand;
 use crate::pki::{AuditCommand, TokenCommand};
 use crate::sealing;
 
@@ -100,10 +100,15 @@ pub(crate) enum PkiCommand {
     Audit(AuditCommand),
     /// Judge every certificate of a PKI; exit 1 when one wants attention. Needs no open gate.
     Check(CheckArgs),
+    /// Issue, show and judge revocation lists.
+    #[command(subcommand)]
+    Crl(crate::pki::CrlCommand),
     /// Make a new PKI: the authorities, etcd's and the API server's leaves, the admin's kubeconfig.
     Init(InitArgs),
     /// Make good from disk what has expired, is torn or was interrupted.
     Recover(RecoverArgs),
+    /// Judge certificates by RFC 5280 and the house rules; exit 1 on findings. Needs no open gate.
+    Lint(crate::pki::LintArgs),
     /// Renew the leaves that are due, drifted or torn.
     Renew(RenewArgs),
     /// Issue leaves anew now: by name, by component, or all.
@@ -117,6 +122,12 @@ pub(crate) enum PkiCommand {
     /// Make, judge, list and revoke join tokens.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Revoke certificates, and issue the lists that say so.
+    Revoke(crate::pki::RevokeArgs),
+    /// Show a certificate in words, or a PKI as a tree. Needs no open gate.
+    Show(crate::pki::ShowPkiArgs),
+    /// Validate every path, name, pair and list of a PKI; exit 1 when one fails. Needs no open gate.
+    Verify(crate::pki::VerifyTreeArgs),
 }
 
 /// Which files a PKI consists of.

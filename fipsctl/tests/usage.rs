@@ -126,6 +126,7 @@ fn every_command_has_help_with_an_example() {
         &["pki", "token", "list"],
         &["pki", "token", "revoke"],
         &["pki", "token", "verify"],
+        &["pki", "revoke"],
         &["self-test"],
         &["serve"],
         &["connect"],

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
+use fips_boundary::certs::crl::{RevocationListParams, RevocationReason};
 use fips_boundary::certs::key::{self, KeyType};
 use fips_boundary::certs::pki::rotation::{Advance, Rotated};
+use fips_boundary::certs::pki::{RenewalPolicy, Target, Thresholds};
 use fips_boundary::certs::pki::{RenewalPolicy, Thresholds};
 use fips_boundary::certs::sealing::{
     self, Binding, FileKey, Passphrase, Secret, envelope, open_k3s_bootstrap,
@@ -448,6 +450,9 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
         for row in pki.check(&diagnostic, now, Thresholds::default()).unwrap() {
             values.data("fips_certs::pki::row::Row", &row);
         }
+        for verdict in pki.verify(&diagnostic, now).unwrap() {
+            values.data("fips_certs::pki::verify::Verdict", &verdict);
+        }
         let plan = pki
             .renewals(&diagnostic, now, &RenewalPolicy::rke2())
             .unwrap();
@@ -549,4 +554,19 @@ fn rotations(values: &mut Values, boundary: &Boundary, pki: &Pki<'_>) {
     let recovered = pki.recover(boundary, &[], &SystemClock).unwrap();
     values.data("fips_certs::pki::recover::Recovered", &recovered);
     values.data("fips_certs::pki::recover::Diagnosis", &recovered.diagnosis);
+
+    let targets = [Target::Entry("client-admin".into())];
+    let now = SystemClock.now();
+    let reason = RevocationReason::KeyCompromise;
+    let plan = pki.revocations(&diagnostic, now, &targets, reason).unwrap();
+    values.data("fips_certs::pki::revoke::RevocationPlan", &plan);
+    for planned in &plan.revocations {
+        values.data("fips_certs::pki::revoke::PlannedRevocation", planned);
+    }
+    let params = RevocationListParams::default();
+    let report = pki.revoke(boundary, &plan, &params, &SystemClock).unwrap();
+    values.data("fips_certs::pki::revoke::RevocationReport", &report);
+    for list in &report.lists {
+        values.data("fips_certs::pki::revoke::IssuedList", list);
+    }
 }

@@ -15,7 +15,7 @@ use super::{Pki, once};
 use crate::catalogue::{AuthorityEntry, Content, Entry};
 use crate::error::Error;
 
-/// When a leaf is renewed: what has drifted, is torn or has ended always, the others when less
+/// When a leaf is renewed: what has drifted, is torn, revoked or has ended always, the others when less
 /// than the level of [`remaining`](Self::remaining) and [`fraction`](Self::fraction) is left.
 ///
 /// With both set the smaller level decides (the default), with one that one alone, with none
@@ -166,7 +166,8 @@ impl Plan {
 }
 
 impl Pki<'_> {
-    /// What is due, without doing it: ends soon, has ended, not yet valid, drifted or torn.
+    /// What is due, without doing it: ends soon, has ended, not yet valid, revoked, drifted or
+    /// torn.
     ///
     /// A leaf that already lives as long as its authority is not due by time: a new one would
     /// not live longer. The copy of an authority's certificate (`*.nochain.crt`) is due when it
@@ -368,9 +369,11 @@ fn reasons(row: &Row, issuer: Option<&Row>, policy: &RenewalPolicy) -> Vec<Strin
     }
     let mut reasons = match row.status {
         Status::Ok | Status::Warning => Vec::new(),
-        Status::Drifted | Status::NotYetValid | Status::Expired | Status::Torn => {
-            row.reasons.clone()
-        }
+        Status::Drifted
+        | Status::NotYetValid
+        | Status::Expired
+        | Status::Revoked
+        | Status::Torn => row.reasons.clone(),
     };
     if let Some((left, threshold)) = row.residual_seconds.zip(policy.threshold(row))
         && reasons.is_empty()

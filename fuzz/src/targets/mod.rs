@@ -5,6 +5,7 @@ mod audit_line;
 mod certificate;
 mod chain;
 mod client_bytes;
+mod crl;
 mod explanation;
 mod handshake;
 mod identity;
@@ -46,6 +47,7 @@ pub const ALL: &[Target] = targets![
     certificate,
     chain,
     client_bytes,
+    crl,
     explanation,
     handshake,
     identity,
