@@ -272,6 +272,22 @@ pub enum Error {
     /// Something could not be sealed or opened.
     #[error(transparent)]
     Sealing(#[from] SealingFault),
+    /// A step of a rotation cannot be taken.
+    #[error("the rotation of {name}: {why}")]
+    Rotation {
+        /// What is rotated.
+        name: String,
+        /// Why not, and how to mend it.
+        why: String,
+    },
+    /// The journal of a rotation cannot be understood.
+    #[error("the rotation's journal {path} cannot be used: {why}; restore it from a backup")]
+    RotationJournal {
+        /// The journal.
+        path: EntryPath,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A key that is not the module's could not be used.
     #[error("{origin} cannot {action}: {why}")]
     Signer {

@@ -12,6 +12,10 @@ use crate::pki::import::ImportArgs;
 use crate::pki::issue::IssueArgs;
 use crate::pki::layout::LayoutArgs;
 use crate::pki::node::NodeArgs;
+use crate::pki::recover::RecoverArgs;
+use crate::pki::rotate::RotateArgs;
+use crate::pki::rotate_ca::RotateCaCommand;
+use crate::pki::rotate_sa::RotateSaCommand;
 use crate::pki::sign::SignArgs;
 use crate::pki::{AuditCommand, TokenCommand};
 use crate::sealing;
@@ -120,10 +124,20 @@ pub(crate) enum PkiCommand {
     Lint(crate::pki::LintArgs),
     /// Make the certificates of a node of RKE2 or k3s, signed by the server's authorities.
     Node(NodeArgs),
+    /// Make good from disk what has expired, is torn or was interrupted.
+    Recover(RecoverArgs),
     /// Renew the leaves that are due, drifted or torn.
     Renew(RenewArgs),
     /// Revoke certificates, and issue the lists that say so.
     Revoke(crate::pki::RevokeArgs),
+    /// Issue leaves anew now: by name, by component, or all.
+    Rotate(RotateArgs),
+    /// Replace an authority without losing a connection.
+    #[command(subcommand)]
+    RotateCa(RotateCaCommand),
+    /// Replace the key that service-account tokens are signed with.
+    #[command(subcommand)]
+    RotateSa(RotateSaCommand),
     /// Show a certificate in words, or a PKI as a tree. Needs no open gate.
     Show(crate::pki::ShowPkiArgs),
     /// Sign a certificate request, as far as a rule allows it.
@@ -231,7 +245,7 @@ pub(crate) struct RenewArgs {
     pub(crate) output: Format,
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
+pub(crate) fn interval(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|error| format!("a time such as 30s or 1h is expected ({error})"))
 }

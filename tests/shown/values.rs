@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
 use fips_boundary::certs::crl::{RevocationListParams, RevocationReason};
 use fips_boundary::certs::key::{self, KeyType};
+use fips_boundary::certs::pki::rotation::{Advance, Rotated};
 use fips_boundary::certs::pki::{RenewalPolicy, Target, Thresholds};
 use fips_boundary::certs::sealing::{
     self, Binding, FileKey, Passphrase, Secret, envelope, open_k3s_bootstrap,
@@ -461,6 +462,12 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
         for blocked in &plan.blocked {
             values.data("fips_certs::pki::plan::Blocked", blocked);
         }
+        let diagnosis = pki.diagnose(&diagnostic, now, &[]).unwrap();
+        values.data("fips_certs::pki::recover::Diagnosis", &diagnosis);
+        for broken in &diagnosis.authorities {
+            values.data("fips_certs::pki::recover::Broken", broken);
+            values.data("fips_certs::pki::recover::Remedy", &broken.remedy);
+        }
         if let Err(error) = pki.renew(boundary, &plan, &SystemClock) {
             values.error("fips_certs::error::Error", &error);
         }
@@ -486,6 +493,66 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
         look(name, text.as_bytes(), 0o600);
     }
     look("tls/server-ca.crt", text.as_bytes(), 0o644);
+    rotations(values, boundary, &pki);
+}
+
+/// Rotations of a PKI whose keys are among the secrets, and the new keys they make.
+fn rotations(values: &mut Values, boundary: &Boundary, pki: &Pki<'_>) {
+    let diagnostic = Diagnostic::new().unwrap();
+    let now = SystemClock.now();
+    let rotation = pki.rotation("etcd/server-ca").unwrap();
+    values.debug("fips_certs::pki::rotation::Rotation", &rotation);
+    let keys = pki.key_rotation(None).unwrap();
+    values.debug("fips_certs::pki::rotation::keys::KeyRotation", &keys);
+    for outline in rotation.plan(&diagnostic, now).unwrap() {
+        values.data("fips_certs::pki::rotation::outline::Outline", &outline);
+    }
+    let mut steps = vec![
+        rotation.start(boundary, &SystemClock).unwrap(),
+        keys.start(boundary, None, &SystemClock).unwrap(),
+    ];
+    let mut advance = Advance::default();
+    advance.force = true;
+    for _ in 0..2 {
+        steps.push(rotation.next(boundary, &advance, &SystemClock).unwrap());
+        steps.push(keys.next(boundary, &advance, &SystemClock).unwrap());
+    }
+    for step in &steps {
+        values.data("fips_certs::pki::rotation::step::Step", step);
+    }
+    for status in [
+        rotation.status(&diagnostic, now).unwrap(),
+        keys.status(now).unwrap(),
+    ] {
+        values.data("fips_certs::pki::rotation::status::Status", &status);
+    }
+    for journal in pki.rotations().unwrap() {
+        values.data("fips_certs::pki::rotation::journal::Journal", &journal);
+        values.data(
+            "fips_certs::pki::rotation::journal::Rotated",
+            &journal.subject,
+        );
+        for passed in &journal.passed {
+            values.data("fips_certs::pki::rotation::journal::Passed", passed);
+        }
+        match &journal.subject {
+            Rotated::Authority(authorities) => {
+                values.data(
+                    "fips_certs::pki::rotation::journal::Authorities",
+                    &**authorities,
+                );
+                values.data(
+                    "fips_certs::pki::rotation::journal::Identity",
+                    &authorities.new,
+                );
+            }
+            Rotated::Keys(keys) => values.data("fips_certs::pki::rotation::journal::Keys", keys),
+            _ => {}
+        }
+    }
+    let recovered = pki.recover(boundary, &[], &SystemClock).unwrap();
+    values.data("fips_certs::pki::recover::Recovered", &recovered);
+    values.data("fips_certs::pki::recover::Diagnosis", &recovered.diagnosis);
 
     let targets = [Target::Entry("client-admin".into())];
     let now = SystemClock.now();

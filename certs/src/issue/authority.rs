@@ -226,7 +226,7 @@ impl Authority {
         &self,
         params: &CertificateParams,
         public: &EncodedKey<'_>,
-        subject: &Subject,
+        subject: &dyn ToString,
     ) -> Result<Certificate, Error> {
         let issuer = Issuer::from_params(&self.issuer, Encoder::new(&*self.signer));
         let issued = params

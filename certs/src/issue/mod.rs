@@ -1,6 +1,7 @@
 //! Issuing certificates: parameters in, a certificate out, the keys passed beside.
 
 mod authority;
+mod cross;
 mod encoder;
 mod leaf;
 mod signer;

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 
 use super::bundle::Bundle;
 use super::init::{apply, diagnostic};
+use super::issuer::Above;
 use super::read_back::Staged;
 use super::report::{Issued, Report};
 use super::requests::Place;
@@ -340,10 +341,13 @@ impl Pki<'_> {
         judged: &Judged<'_>,
     ) -> Result<Staged, Error> {
         let key = self.waiting_key(boundary, judged)?;
-        let chain: Arc<[Certificate]> = judged.chain.above().into();
+        let above = Above {
+            chain: judged.chain.above().into(),
+            crosses: Arc::default(),
+        };
         let staged = Staged::new(format!("import the leaf {}", entry.name));
         let (store, own) = (self.store, judged.chain.own());
-        stage::leaf_of_chain(staged, store, &self.catalogue, entry, &chain, own, &key)
+        stage::leaf_below(staged, store, &self.catalogue, entry, above, own, &key)
     }
 
     fn waiting_key(

@@ -1,12 +1,10 @@
 //! Putting what was made where its place is.
 
-use std::sync::Arc;
-
 use fips_core::signing::PrivateKey;
 use zeroize::Zeroizing;
 
 use super::files;
-use super::issuer::Issuer;
+use super::issuer::{Above, Issuer};
 use super::read_back::{Leaf, Staged};
 use crate::catalogue::{
     AuthorityEntry, Catalogue, Credentials, KubeconfigEntry, LeafEntry, Place, User,
@@ -39,20 +37,20 @@ pub(super) fn leaf(
     leaf: &Certificate,
     key: &PrivateKey,
 ) -> Result<Staged, Error> {
-    leaf_of_chain(staged, store, catalogue, entry, &issuer.chain, leaf, key)
+    leaf_below(staged, store, catalogue, entry, issuer.above(), leaf, key)
 }
 
-/// As [`leaf`], for one that was signed elsewhere: `chain` is what stands above it.
-pub(super) fn leaf_of_chain(
+/// As [`leaf`], for one that was signed elsewhere.
+pub(super) fn leaf_below(
     staged: Staged,
     store: &dyn Store,
     catalogue: &Catalogue,
     entry: &LeafEntry,
-    chain: &Arc<[Certificate]>,
+    above: Above,
     leaf: &Certificate,
     key: &PrivateKey,
 ) -> Result<Staged, Error> {
-    let expected = Leaf::new(leaf, chain, entry.chained, entry.usages);
+    let expected = Leaf::new(leaf, above, entry.chained, entry.usages);
     match &entry.place {
         Place::Kubeconfig(path) => {
             let frame = catalogue

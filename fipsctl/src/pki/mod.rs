@@ -11,8 +11,13 @@ pub(crate) mod issue;
 pub(crate) mod layout;
 mod lint;
 pub(crate) mod node;
+pub(crate) mod recover;
 mod renew;
 mod revoke;
+pub(crate) mod rotate;
+pub(crate) mod rotate_ca;
+pub(crate) mod rotate_sa;
+mod rotation;
 mod show;
 pub(crate) mod sign;
 mod token;
@@ -50,8 +55,12 @@ pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
         PkiCommand::Issue(args) => issue::run(&args),
         PkiCommand::Lint(args) => lint::run(&args),
         PkiCommand::Node(args) => node::run(&args),
+        PkiCommand::Recover(args) => recover::run(&args),
         PkiCommand::Renew(args) => renew::run(&args),
         PkiCommand::Revoke(args) => revoke::run(&args),
+        PkiCommand::Rotate(args) => rotate::run(&args),
+        PkiCommand::RotateCa(command) => rotate_ca::run(command),
+        PkiCommand::RotateSa(command) => rotate_sa::run(command),
         PkiCommand::Show(args) => show::run(&args),
         PkiCommand::Sign(args) => sign::run(&args),
         PkiCommand::Token(command) => token::run(&command),
