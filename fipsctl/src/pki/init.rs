@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fips_boundary::certs::catalogue::{AuthorityEntry, Catalogue, Options, Program};
-use fips_boundary::certs::key::KeyType;
 use fips_boundary::certs::store::DirStore;
 use fips_boundary::certs::{Error, Pki, SubjectAltName, SystemClock};
 use fips_boundary::core::EVALUATION_MARK;
 use serde::Serialize;
 
-use crate::cli::{self, Format, InitArgs, Layout};
+use crate::cli::{Format, InitArgs, Layout};
 use crate::exit::{self, Failure};
 use crate::{boundary, output, table};
 
@@ -146,13 +145,7 @@ fn catalogue(args: &InitArgs) -> Result<Catalogue, Failure> {
         * args
             .leaf_days
             .unwrap_or(DEFAULT_LEAF_DAYS.min(args.ca_days));
-    let key = match args.key_type {
-        cli::KeyType::P256 => KeyType::P256,
-        cli::KeyType::P384 => KeyType::P384,
-        cli::KeyType::Rsa2048 => KeyType::Rsa2048,
-        cli::KeyType::Rsa3072 => KeyType::Rsa3072,
-        cli::KeyType::Rsa4096 => KeyType::Rsa4096,
-    };
+    let key = super::key_type(args.key_type);
     options.authority_key = key;
     options.leaf_key = key;
     options.data_dir = data_dir(args)?;
