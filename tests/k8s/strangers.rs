@@ -1,0 +1,174 @@
+//! Certificates of other authorities, other purposes, other protocols.
+
+use std::path::Path;
+
+use crate::Outcome;
+use crate::run::{Run, output};
+
+pub(crate) fn check(run: &Run) -> Outcome {
+    let layout = run.layout;
+    let server = format!("--server=https://127.0.0.1:{}", run.ports.api);
+    let trust = |ca: &str| format!("--certificate-authority={}", run.file(ca).display());
+    let ours = trust(&format!("{}.crt", layout.server_ca));
+
+    let other = other_tree(run)?;
+    let strangers = [
+        ("an administrator of another PKI", other),
+        ("a client of etcd", run.file(layout.etcd_client)),
+        (
+            "the aggregator's client, speaking for nobody",
+            run.file(layout.proxy_client),
+        ),
+    ];
+    for (who, leaf) in strangers {
+        let (certificate, key) = pair(&leaf);
+        let answer = run.kubectl().run_bare(&[
+            &server,
+            &ours,
+            &format!("--client-certificate={certificate}"),
+            &format!("--client-key={key}"),
+            "get",
+            "nodes",
+        ])?;
+        // kubeadm leaves anonymous access open: a certificate that holds for nothing is still 401.
+        if answer.success || !answer.stderr.contains("(Unauthorized)") {
+            return Err(format!(
+                "{who}: Unauthorized expected, kubectl said: {}{}",
+                answer.stdout, answer.stderr
+            ));
+        }
+        run.ok(&format!("{who} is Unauthorized (401)"));
+    }
+
+    let answer = run.kubectl().run(
+        &run.file(layout.admin),
+        &[&trust(&format!("{}.crt", layout.etcd_ca)), "get", "nodes"],
+    )?;
+    if answer.success || !answer.stderr.contains("signed by unknown authority") {
+        return Err(format!(
+            "kubectl must not trust the API server by etcd's authority: {}{}",
+            answer.stdout, answer.stderr
+        ));
+    }
+    run.ok("kubectl does not trust the API server by etcd's authority");
+
+    proxy(run)?;
+    etcd(run)?;
+    our_client(run)
+}
+
+/// `client-admin` of a tree made for this alone.
+fn other_tree(run: &Run) -> Outcome<std::path::PathBuf> {
+    let folder = run.folder.join("other").join("server");
+    if !folder.exists() {
+        run.fipsctl(&[
+            "pki",
+            "init",
+            &folder.to_string_lossy(),
+            "--node-name",
+            "other",
+        ])?;
+    }
+    Ok(folder.join("tls/client-admin"))
+}
+
+/// The request-header authority: its client may name another user, nobody else may.
+fn proxy(run: &Run) -> Outcome {
+    let ask = |leaf: &Path| {
+        let (certificate, key) = pair(leaf);
+        let ca = run.file(&format!("{}.crt", run.layout.server_ca));
+        output(
+            "curl",
+            &[
+                "--silent",
+                "--max-time",
+                "10",
+                "--cacert",
+                &ca.to_string_lossy(),
+                "--cert",
+                &certificate,
+                "--key",
+                &key,
+                "--header",
+                "X-Remote-User: somebody",
+                &format!("https://127.0.0.1:{}/api/v1/nodes", run.ports.api),
+            ],
+        )
+    };
+    let answer = ask(&run.file(run.layout.proxy_client))?;
+    if !answer.contains(r#"User \"somebody\" cannot list"#) {
+        return Err(format!(
+            "{} must speak for somebody: {answer}",
+            run.layout.proxy_client
+        ));
+    }
+    let kubelet_client = match run.layout.name {
+        "rke2" => "tls/client-kube-apiserver",
+        _ => "pki/apiserver-kubelet-client",
+    };
+    let answer = ask(&run.file(kubelet_client))?;
+    if answer.contains("somebody") || !answer.contains("NodeList") {
+        return Err(format!(
+            "{kubelet_client} must not speak for others: {answer}"
+        ));
+    }
+    run.ok("the aggregator's client speaks for another user, an administrator's does not");
+    Ok(())
+}
+
+/// etcd takes clients of its own authority alone.
+fn etcd(run: &Run) -> Outcome {
+    let client = match run.layout.name {
+        "rke2" => "tls/client-admin",
+        _ => "pki/apiserver-kubelet-client",
+    };
+    match run.etcdctl_as(
+        run.layout.etcd_ca,
+        client,
+        &["get", "/registry", "--limit=1"],
+    ) {
+        Ok(answer) => return Err(format!("etcd took {client}: {answer}")),
+        Err(why) if why.contains("bad certificate") || why.contains("deadline exceeded") => {}
+        Err(why) => return Err(format!("etcd refused {client} for another reason: {why}")),
+    }
+    run.etcdctl(&["get", "/registry/namespaces/default", "--keys-only"])?;
+    run.ok(&format!("etcd refuses {client}, and takes its own client"));
+    Ok(())
+}
+
+/// Our own TLS client at the API server: its Go has no extended master secret, so TLS 1.3.
+fn our_client(run: &Run) -> Outcome {
+    let client = match run.layout.name {
+        "rke2" => "tls/client-admin",
+        _ => "pki/apiserver-kubelet-client",
+    };
+    let (certificate, key) = pair(&run.file(client));
+    let ca = run.file(&format!("{}.crt", run.layout.server_ca));
+    let said = run.fipsctl(&[
+        "connect",
+        &format!("127.0.0.1:{}", run.ports.api),
+        "--cert",
+        &certificate,
+        "--key",
+        &key,
+        "--ca",
+        &ca.to_string_lossy(),
+        "--message",
+        "GET /version HTTP/1.0\n",
+        "--output",
+        "json",
+    ])?;
+    for expected in ["200 OK", "1.3"] {
+        if !said.contains(expected) {
+            return Err(format!("fipsctl connect shows no {expected}: {said}"));
+        }
+    }
+    run.ok("our own TLS client is answered by the API server, in TLS 1.3");
+    Ok(())
+}
+
+/// Certificate and key of a leaf.
+fn pair(leaf: &Path) -> (String, String) {
+    let stem = leaf.to_string_lossy();
+    (format!("{stem}.crt"), format!("{stem}.key"))
+}

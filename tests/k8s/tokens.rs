@@ -1,0 +1,185 @@
+//! Service-account tokens: the old kind that kube-controller-manager signs into a secret, and
+//! the bound kind that kube-apiserver signs on request.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+
+use crate::Outcome;
+use crate::run::Run;
+
+const SPACE: &str = "tokens";
+
+/// How long controllers may take.
+const MADE: Duration = Duration::from_secs(60);
+
+/// A token and the key it was signed with.
+pub(crate) struct Token {
+    kind: &'static str,
+    text: String,
+    /// The header's `kid`.
+    pub(crate) key: String,
+}
+
+/// Tokens that are held to be accepted.
+pub(crate) struct Tokens(pub(crate) Vec<Token>);
+
+/// A namespace with an account that may read config maps, and both kinds of token for it.
+pub(crate) fn first(run: &Run) -> Outcome<Tokens> {
+    let admin = run.file(run.layout.admin);
+    let kubectl = run.kubectl();
+    kubectl.get(&admin, &["create", "namespace", SPACE])?;
+    kubectl.get(&admin, &["create", "serviceaccount", "reader", "-n", SPACE])?;
+    let role = [
+        "create",
+        "role",
+        "reader",
+        "-n",
+        SPACE,
+        "--verb=list",
+        "--resource=configmaps",
+    ];
+    kubectl.get(&admin, &role)?;
+    let account = format!("--serviceaccount={SPACE}:reader");
+    let bind = [
+        "create",
+        "rolebinding",
+        "reader",
+        "-n",
+        SPACE,
+        "--role=reader",
+        &account,
+    ];
+    kubectl.get(&admin, &bind)?;
+    let tokens = Tokens(vec![in_secret(run, "reader")?, requested(run)?]);
+    tokens.check(run)?;
+    Ok(tokens)
+}
+
+/// A token that kube-controller-manager signed; with it come the authorities to trust.
+pub(crate) fn in_secret(run: &Run, account: &str) -> Outcome<Token> {
+    let admin = run.file(run.layout.admin);
+    let kubectl = run.kubectl();
+    let name = format!("{account}-by-hand-{}", run.unique());
+    let body = run.folder.join("token-secret.json");
+    let secret = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/service-account-token",
+        "metadata": {
+            "name": name,
+            "namespace": SPACE,
+            "annotations": { "kubernetes.io/service-account.name": account },
+        },
+    });
+    std::fs::write(&body, secret.to_string()).map_err(|e| format!("cannot write: {e}"))?;
+    kubectl.get(&admin, &["create", "-f", &body.to_string_lossy()])?;
+    let began = Instant::now();
+    loop {
+        let path = "jsonpath={.data.token} {.data.ca\\.crt}";
+        let said = kubectl.get(&admin, &["get", "secret", &name, "-n", SPACE, "-o", path])?;
+        if let [token, ca] = said.split_whitespace().collect::<Vec<_>>()[..] {
+            let decode = |text: &str| {
+                BASE64
+                    .decode(text.as_bytes())
+                    .map_err(|error| format!("{name} is no base64: {error}"))
+            };
+            let trusted = run.file(&format!("{}.crt", run.layout.server_ca));
+            if decode(ca)? != std::fs::read(&trusted).map_err(|e| format!("cannot read: {e}"))? {
+                return Err(format!("{name}: its ca.crt is not {}", trusted.display()));
+            }
+            let text = String::from_utf8_lossy(&decode(token)?).into_owned();
+            return Token::new("in a secret", text);
+        }
+        if began.elapsed() > MADE {
+            return Err(format!("no token in {name} within {MADE:?}"));
+        }
+        sleep(Duration::from_millis(200));
+    }
+}
+
+/// A token that kube-apiserver signed.
+pub(crate) fn requested(run: &Run) -> Outcome<Token> {
+    let admin = run.file(run.layout.admin);
+    let body = run.folder.join("token-request.json");
+    let request = r#"{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{"expirationSeconds":7200}}"#;
+    std::fs::write(&body, request).map_err(|e| format!("cannot write: {e}"))?;
+    let path = format!("/api/v1/namespaces/{SPACE}/serviceaccounts/reader/token");
+    let said = run.kubectl().get(
+        &admin,
+        &["create", "--raw", &path, "-f", &body.to_string_lossy()],
+    )?;
+    let answer: serde_json::Value =
+        serde_json::from_str(&said).map_err(|e| format!("{path} answers {said}: {e}"))?;
+    let token = answer["status"]["token"].as_str().unwrap_or_default();
+    Token::new("on request", token.to_owned())
+}
+
+impl Token {
+    fn new(kind: &'static str, text: String) -> Outcome<Self> {
+        let header = text.split('.').next().unwrap_or_default();
+        let key = BASE64URL_NOPAD
+            .decode(header.as_bytes())
+            .ok()
+            .and_then(|json| serde_json::from_slice::<serde_json::Value>(&json).ok())
+            .and_then(|header| header["kid"].as_str().map(ToOwned::to_owned))
+            .ok_or_else(|| format!("the token {kind} has no header with a kid"))?;
+        Ok(Self { kind, text, key })
+    }
+
+    fn ask(&self, run: &Run, what: &[&str]) -> Outcome<crate::kubectl::Answer> {
+        let server = format!("--server=https://127.0.0.1:{}", run.ports.api);
+        let ca = run.file(&format!("{}.crt", run.layout.server_ca));
+        let trust = format!("--certificate-authority={}", ca.display());
+        let token = format!("--token={}", self.text);
+        let mut words = vec![server.as_str(), &trust, &token];
+        words.extend(what);
+        run.kubectl().run_bare(&words)
+    }
+
+    /// It opens what its account may, and nothing else.
+    pub(crate) fn accepted(&self, run: &Run) -> Outcome {
+        let answer = self.ask(run, &["get", "configmaps", "-n", SPACE])?;
+        if !answer.success {
+            return Err(format!(
+                "the token {} is not accepted: {}",
+                self.kind, answer.stderr
+            ));
+        }
+        let answer = self.ask(run, &["get", "secrets", "-n", SPACE])?;
+        let user = format!("User \"system:serviceaccount:{SPACE}:reader\" cannot");
+        if answer.success || !answer.stderr.contains(&user) {
+            return Err(format!(
+                "the token {} must not read secrets: {}{}",
+                self.kind, answer.stdout, answer.stderr
+            ));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn refused(&self, run: &Run) -> Outcome {
+        let answer = self.ask(run, &["get", "configmaps", "-n", SPACE])?;
+        if answer.success || !answer.stderr.contains("(Unauthorized)") {
+            return Err(format!(
+                "the token {} must be Unauthorized: {}{}",
+                self.kind, answer.stdout, answer.stderr
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Tokens {
+    pub(crate) fn check(&self, run: &Run) -> Outcome {
+        for token in &self.0 {
+            token.accepted(run)?;
+            run.ok(&format!(
+                "the token {} (key {}) is accepted, and Forbidden secrets",
+                token.kind,
+                &token.key[..8.min(token.key.len())]
+            ));
+        }
+        Ok(())
+    }
+}
