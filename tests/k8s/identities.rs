@@ -81,7 +81,7 @@ pub(crate) fn check(run: &Run) -> Outcome {
             let done = answer.success || answer.stderr.contains("(AlreadyExists)");
             let by_name = format!("User \"{}\" cannot", identity.user);
             let forbidden = !answer.success
-                && answer.stderr.contains("(Forbidden)")
+                && answer.stderr.to_lowercase().contains("forbidden")
                 // NodeRestriction says `node "NAME" is not allowed`.
                 && (answer.stderr.contains(&by_name) || answer.stderr.contains("is not allowed"));
             let as_expected = if *expected { done } else { forbidden };

@@ -81,6 +81,7 @@ fn proxy(run: &Run) -> Outcome {
             "curl",
             &[
                 "--silent",
+                "--show-error",
                 "--max-time",
                 "10",
                 "--cacert",
