@@ -21,7 +21,7 @@ pub enum Error {
     #[error("catalogue option `{option}`: {why}")]
     Catalogue {
         /// The option.
-        option: &'static str,
+        option: String,
         /// What is wrong with it.
         why: String,
     },
@@ -180,6 +180,32 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A step of a rotation cannot be taken.
+    #[error("the rotation of {name}: {why}")]
+    Rotation {
+        /// What is rotated.
+        name: String,
+        /// Why not, and how to mend it.
+        why: String,
+    },
+    /// The journal of a rotation cannot be understood.
+    #[error("the rotation's journal {path} cannot be used: {why}; restore it from a backup")]
+    RotationJournal {
+        /// The journal.
+        path: EntryPath,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A key that is not the module's could not be used.
+    #[error("{origin} cannot {action}: {why}")]
+    Signer {
+        /// Where the key lies.
+        origin: String,
+        /// What was being done.
+        action: &'static str,
+        /// What was answered, and how to mend it.
+        why: String,
+    },
     /// A file is larger than any entry may be.
     #[error("{path} is larger than {limit} bytes, the most an entry may have", path = path.display())]
     TooLarge {
@@ -203,6 +229,14 @@ pub enum Error {
     /// A name that the catalogue does not have.
     #[error("the catalogue has nothing called {name:?}; it has: {known}")]
     UnknownEntry {
+        /// The name.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A component that the catalogue does not have.
+    #[error("the catalogue has no service {name:?}; it has: {known}")]
+    UnknownService {
         /// The name.
         name: String,
         /// The names there are.

@@ -29,7 +29,7 @@
 //! options.node_ips = vec!["192.0.2.10".parse()?];
 //!
 //! let store = DirStore::create_or_open(server_folder)?;
-//! let (pki, _) = Pki::init(&boundary, &store, Catalogue::rke2(options)?, &SystemClock)?;
+//! let (pki, _) = Pki::init(&boundary, &store, Catalogue::new(options)?, &SystemClock)?;
 //!
 //! // Looking needs no open gate.
 //! let (diagnostic, now) = (Diagnostic::new()?, SystemClock.now());
@@ -49,7 +49,7 @@
 //! # Overview
 //!
 //! - [`AuthorityParams`], [`LeafParams`]: what a certificate shall say; the key is passed beside.
-//! - [`Authority`]: a certificate that signs others, made here or loaded.
+//! - [`Authority`]: a certificate that signs others, made here or loaded; its key is a [`Signer`].
 //! - [`Certificate`]: one that was read.
 //! - [`key`]: private keys in PEM.
 //! - [`Clock`]: the one source of time.
@@ -79,7 +79,7 @@ pub mod store;
 pub use certificate::{Certificate, NotIssued};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use error::{Error, GateMismatch};
-pub use issue::{Authority, AuthorityParams, BACKDATE, LeafParams};
+pub use issue::{Authority, AuthorityParams, BACKDATE, IntoSigner, LeafParams, Signer};
 pub use names::{Subject, SubjectAltName};
 pub use pki::Pki;
 pub use usages::Usages;

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::pki::rotate_ca::RotateCaCommand;
+use crate::pki::rotate_sa::RotateSaCommand;
+
 const AFTER: &str = "\
 Exit codes: 0 done, 1 findings, 2 usage, 3 refused by the boundary, 4 failed.
 NO_COLOR is honoured. Results go to stdout, everything else to stderr.";
@@ -83,6 +86,12 @@ pub(crate) enum PkiCommand {
     Init(InitArgs),
     /// Renew the leaves that are due, drifted or torn.
     Renew(RenewArgs),
+    /// Replace an authority without losing a connection.
+    #[command(subcommand)]
+    RotateCa(RotateCaCommand),
+    /// Replace the key that service-account tokens are signed with.
+    #[command(subcommand)]
+    RotateSa(RotateSaCommand),
 }
 
 /// Which files a PKI consists of.
@@ -207,7 +216,7 @@ pub(crate) struct RenewArgs {
     pub(crate) output: Format,
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
+pub(crate) fn interval(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|error| format!("a time such as 30s or 1h is expected ({error})"))
 }

@@ -1,9 +1,9 @@
 //! Authorities: made here, or loaded from a certificate and its key.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fips_core::Diagnostic;
-use fips_core::signing::PrivateKey;
 use rcgen::string::{BmpString, Ia5String, PrintableString, TeletexString, UniversalString};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, Issuer,
@@ -12,8 +12,8 @@ use rcgen::{
 use x509_parser::asn1_rs::{FromDer, Tag};
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
-use super::signer::{NoKey, Signer};
-use super::{Validity, key_identifier, serial};
+use super::encoder::{EncodedKey, Encoder, NoKey};
+use super::{IntoSigner, Signer, Validity, key_identifier, serial};
 use crate::certificate::Certificate;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -54,13 +54,14 @@ impl AuthorityParams {
     ///
     /// [`Error::Authority`] for a lifetime that no certificate can have; [`Error::Key`];
     /// [`Error::Crypto`]; [`Error::Encode`].
-    pub fn self_signed(&self, key: PrivateKey, clock: &dyn Clock) -> Result<Authority, Error> {
-        let params = self.params(&key, clock, None)?;
-        let signer = Signer::new(&key)?;
+    pub fn self_signed(&self, key: impl IntoSigner, clock: &dyn Clock) -> Result<Authority, Error> {
+        let signer = key.into_signer()?;
+        let params = self.params(&*signer, clock, None)?;
+        let encoder = Encoder::new(&*signer);
         let issued = params
-            .self_signed(&signer)
-            .map_err(|error| signer.error(&error, &self.subject))?;
-        Authority::load(Certificate::from_der(issued.der())?, key)
+            .self_signed(&encoder)
+            .map_err(|error| encoder.error(&error, &self.subject))?;
+        Authority::load(Certificate::from_der(issued.der())?, signer)
     }
 
     /// Makes an authority below `issuer`, whose path length must leave room for it.
@@ -71,18 +72,19 @@ impl AuthorityParams {
     /// [`Error::Key`]; [`Error::Crypto`]; [`Error::Encode`].
     pub fn signed_by(
         &self,
-        key: PrivateKey,
+        key: impl IntoSigner,
         issuer: &Authority,
         clock: &dyn Clock,
     ) -> Result<Authority, Error> {
-        let params = self.params(&key, clock, Some(issuer))?;
-        let certificate = issuer.sign(&params, &Signer::new(&key)?, &self.subject)?;
-        Authority::load(certificate, key)
+        let signer = key.into_signer()?;
+        let params = self.params(&*signer, clock, Some(issuer))?;
+        let certificate = issuer.sign(&params, &EncodedKey::new(&*signer)?, &self.subject)?;
+        Authority::load(certificate, signer)
     }
 
     fn params(
         &self,
-        key: &PrivateKey,
+        key: &dyn Signer,
         clock: &dyn Clock,
         issuer: Option<&Authority>,
     ) -> Result<CertificateParams, Error> {
@@ -114,7 +116,8 @@ impl AuthorityParams {
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(self.path_length));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.use_authority_key_identifier_extension = true;
-        params.key_identifier_method = KeyIdMethod::PreSpecified(key_identifier(key.public_key())?);
+        params.key_identifier_method =
+            KeyIdMethod::PreSpecified(key_identifier(Signer::public_key(key))?);
         Ok(params)
     }
 }
@@ -123,13 +126,13 @@ impl AuthorityParams {
 #[derive(Debug)]
 pub struct Authority {
     certificate: Certificate,
-    key: PrivateKey,
+    signer: Arc<dyn Signer>,
     /// What rcgen needs to know of the issuer.
     issuer: CertificateParams,
 }
 
 impl Authority {
-    /// Takes a certificate and its key, whoever made them.
+    /// Takes a certificate and its key, whoever made them and wherever the key lies.
     ///
     /// # Errors
     ///
@@ -137,14 +140,15 @@ impl Authority {
     /// sign others or has no subject key identifier, and when its subject cannot be written
     /// into a leaf byte for byte: then no verifier would find the issuer. [`Error::Gate`] in a
     /// process whose gate is strict, for one that bears [`fips_core::EVALUATION_MARK`].
-    pub fn load(certificate: Certificate, key: PrivateKey) -> Result<Self, Error> {
+    pub fn load(certificate: Certificate, key: impl IntoSigner) -> Result<Self, Error> {
+        let signer = key.into_signer()?;
         mark::admit(&certificate, fips_core::opening()).map_err(Error::Gate)?;
         let facts = certificate.facts();
         let refuse = |why: &str| Error::Authority {
             authority: facts.subject.clone(),
             why: why.to_owned(),
         };
-        if certificate.public_key() != key.public_key() {
+        if certificate.public_key() != Signer::public_key(&*signer) {
             return Err(refuse("the key is not that of the certificate"));
         }
         if !facts.is_authority {
@@ -179,7 +183,7 @@ impl Authority {
         }
         Ok(Self {
             certificate,
-            key,
+            signer,
             issuer,
         })
     }
@@ -189,9 +193,9 @@ impl Authority {
         &self.certificate
     }
 
-    /// The key.
-    pub fn key(&self) -> &PrivateKey {
-        &self.key
+    /// What signs for it.
+    pub fn signer(&self) -> &Arc<dyn Signer> {
+        &self.signer
     }
 
     /// Looks that the certificate is signed by its own key.
@@ -204,10 +208,10 @@ impl Authority {
     pub(super) fn sign(
         &self,
         params: &CertificateParams,
-        public: &Signer<'_>,
-        subject: &Subject,
+        public: &EncodedKey<'_>,
+        subject: &dyn ToString,
     ) -> Result<Certificate, Error> {
-        let issuer = Issuer::from_params(&self.issuer, Signer::new(&self.key)?);
+        let issuer = Issuer::from_params(&self.issuer, Encoder::new(&*self.signer));
         let issued = params
             .signed_by(public, &issuer)
             .map_err(|error| issuer.key().error(&error, subject))?;
@@ -216,7 +220,7 @@ impl Authority {
 }
 
 /// The name as rcgen holds it; `None` for an attribute it cannot hold.
-fn distinguished_name(der: &[u8]) -> Option<DistinguishedName> {
+pub(super) fn distinguished_name(der: &[u8]) -> Option<DistinguishedName> {
     let (_, name) = X509Name::from_der(der).ok()?;
     let mut distinguished_name = DistinguishedName::new();
     for attribute in name.iter_attributes() {

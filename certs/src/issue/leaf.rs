@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use fips_core::signing::PrivateKey;
 use rcgen::{CertificateParams, IsCa, KeyIdMethod, KeyUsagePurpose};
 
-use super::signer::Signer;
+use super::encoder::EncodedKey;
 use super::{Authority, Validity, key_identifier, serial};
 use crate::certificate::Certificate;
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::key::SubjectKey;
 use crate::names::{Subject, SubjectAltName};
 use crate::usages::Usages;
 
@@ -55,9 +55,9 @@ impl LeafParams {
     /// [`Error::Authority`] when the issuer is not valid now or has the leaf's own name, or for
     /// a server without names (RFC 9525 §2 reads the subject no more); [`Error::Key`];
     /// [`Error::Crypto`]; [`Error::Encode`].
-    pub fn signed_by(
+    pub fn signed_by<K: SubjectKey + ?Sized>(
         &self,
-        key: &PrivateKey,
+        key: &K,
         issuer: &Authority,
         clock: &dyn Clock,
     ) -> Result<Certificate, Error> {
@@ -74,7 +74,7 @@ impl LeafParams {
             .ok_or_else(|| {
                 refuse("it is not valid now, or the lifetime asked for is empty; see its dates")
             })?;
-        let public = Signer::new(key)?;
+        let public = EncodedKey::new(key)?;
         let mut key_usages = vec![KeyUsagePurpose::DigitalSignature];
         if public.key_type().algorithm().is_rsa() {
             key_usages.push(KeyUsagePurpose::KeyEncipherment);

@@ -1,6 +1,8 @@
 //! Issuing certificates: parameters in, a certificate out, the keys passed beside.
 
 mod authority;
+mod cross;
+mod encoder;
 mod leaf;
 mod signer;
 
@@ -15,6 +17,7 @@ use crate::error::Error;
 
 pub use authority::{Authority, AuthorityParams};
 pub use leaf::LeafParams;
+pub use signer::{IntoSigner, Signer};
 
 /// How far `notBefore` lies before now, for peers whose clocks are behind.
 pub const BACKDATE: Duration = Duration::from_secs(300);

@@ -1,96 +1,107 @@
-//! rcgen's view of a key inside the module.
+//! Keys that sign: the module's own, or one elsewhere behind the same trait.
 
-use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
 
 use fips_core::signing::PrivateKey;
-use rcgen::{PublicKeyData, SignatureAlgorithm, SigningKey};
 
 use crate::error::Error;
-use crate::key::KeyType;
+use crate::key::{KeyType, SubjectKey};
 
-/// A private key as rcgen takes it. rcgen's errors carry no source: the module's own answer
-/// is kept aside.
-pub(super) struct Signer<'k> {
-    key: &'k PrivateKey,
-    key_type: KeyType,
-    failure: RefCell<Option<fips_core::Error>>,
+/// A key that signs certificates and revocation lists: in the module ([`PrivateKey`]), or on a
+/// token.
+///
+/// # Security
+///
+/// The signature is made outside of this crate's view. Whoever implements this answers for the
+/// module that makes it; [`origin`](Self::origin) says which, in records and reports.
+pub trait Signer: fmt::Debug + Send + Sync {
+    /// The type of the key, which fixes the scheme it signs with.
+    fn key_type(&self) -> KeyType;
+
+    /// Where the key lies, in words: "a file", or the token and its module.
+    fn origin(&self) -> String;
+
+    /// The public key as in a certificate's BIT STRING.
+    fn public_key(&self) -> &[u8];
+
+    /// Signs `message` with the scheme of the key's type. ECDSA answers the DER of
+    /// `ECDSA-Sig-Value` (RFC 3279 §2.2.3).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crypto`] with the module's answer, [`Error::Signer`] with another's.
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error>;
 }
 
-impl<'k> Signer<'k> {
-    pub(super) fn new(key: &'k PrivateKey) -> Result<Self, Error> {
-        let key_type = KeyType::of(key).ok_or_else(|| Error::Key {
-            why: format!(
-                "{} is verified, not issued: use P-256, P-384 or RSA",
-                key.algorithm()
-            ),
-        })?;
-        Ok(Self {
-            key,
-            key_type,
-            failure: RefCell::new(None),
-        })
+impl SubjectKey for dyn Signer + '_ {
+    fn key_type(&self) -> Result<KeyType, Error> {
+        Ok(Signer::key_type(self))
     }
 
-    /// What went wrong while encoding for `subject`.
-    pub(super) fn error(&self, error: &rcgen::Error, subject: impl ToString) -> Error {
-        match self.failure.take() {
-            Some(source) => Error::Crypto {
-                action: "sign a certificate",
-                source,
-            },
-            None => Error::Encode {
-                subject: subject.to_string(),
-                why: error.to_string(),
-            },
-        }
+    fn public_key(&self) -> &[u8] {
+        Signer::public_key(self)
     }
+}
 
-    pub(super) fn key_type(&self) -> KeyType {
+/// What can be made into a shared [`Signer`].
+pub trait IntoSigner {
+    /// Judges the key and shares it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] for a key of a type that is not issued for.
+    fn into_signer(self) -> Result<Arc<dyn Signer>, Error>;
+}
+
+impl IntoSigner for Arc<dyn Signer> {
+    fn into_signer(self) -> Result<Arc<dyn Signer>, Error> {
+        Ok(self)
+    }
+}
+
+impl IntoSigner for PrivateKey {
+    fn into_signer(self) -> Result<Arc<dyn Signer>, Error> {
+        Ok(Arc::new(ModuleKey {
+            key_type: SubjectKey::key_type(&self)?,
+            key: self,
+        }))
+    }
+}
+
+/// A key inside the module, of a type that is issued for.
+struct ModuleKey {
+    key: PrivateKey,
+    key_type: KeyType,
+}
+
+impl Signer for ModuleKey {
+    fn key_type(&self) -> KeyType {
         self.key_type
     }
-}
 
-impl PublicKeyData for Signer<'_> {
-    fn der_bytes(&self) -> &[u8] {
+    fn origin(&self) -> String {
+        "a key in the module".to_owned()
+    }
+
+    fn public_key(&self) -> &[u8] {
         self.key.public_key()
     }
 
-    fn algorithm(&self) -> &'static SignatureAlgorithm {
-        match self.key_type {
-            KeyType::P256 => &rcgen::PKCS_ECDSA_P256_SHA256,
-            KeyType::P384 => &rcgen::PKCS_ECDSA_P384_SHA384,
-            KeyType::Rsa2048 => &rcgen::PKCS_RSA_SHA256,
-            KeyType::Rsa3072 | KeyType::Rsa4096 => &rcgen::PKCS_RSA_SHA384,
-        }
-    }
-}
-
-impl SigningKey for Signer<'_> {
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         self.key
             .sign(self.key_type.scheme(), message)
-            .map_err(|error| {
-                self.failure.replace(Some(error));
-                rcgen::Error::RemoteKeyError
+            .map_err(|source| Error::Crypto {
+                action: "sign",
+                source,
             })
     }
 }
 
-/// A key that signs nothing, to see how rcgen encodes a name.
-pub(super) struct NoKey;
-
-impl PublicKeyData for NoKey {
-    fn der_bytes(&self) -> &[u8] {
-        &[4]
-    }
-
-    fn algorithm(&self) -> &'static SignatureAlgorithm {
-        &rcgen::PKCS_ECDSA_P256_SHA256
-    }
-}
-
-impl SigningKey for NoKey {
-    fn sign(&self, _: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        Ok(Vec::new())
+impl fmt::Debug for ModuleKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModuleKey")
+            .field("key_type", &self.key_type)
+            .finish_non_exhaustive()
     }
 }

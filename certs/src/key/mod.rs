@@ -1,6 +1,7 @@
 //! Private keys on disk: the types that are issued, and their PEM forms.
 
 mod public_half;
+mod subject;
 
 use std::fmt;
 
@@ -14,6 +15,7 @@ use crate::error::Error;
 use crate::pem;
 
 pub(crate) use public_half::PublicHalf;
+pub use subject::SubjectKey;
 
 /// The keys this crate makes certificates for. P-521 is verified, not issued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -102,7 +104,7 @@ impl std::str::FromStr for KeyType {
             .into_iter()
             .find(|key_type| key_type.name() == name)
             .ok_or_else(|| Error::Catalogue {
-                option: "key type",
+                option: "key type".into(),
                 why: format!("{name:?} is not one of p256, p384, rsa2048, rsa3072, rsa4096"),
             })
     }
@@ -148,6 +150,17 @@ pub fn from_pem(boundary: &Boundary, file: &[u8]) -> Result<PrivateKey, Error> {
     PrivateKey::from_der(boundary, &der).map_err(|error| Error::Key {
         why: error.to_string(),
     })
+}
+
+/// The public half of the first key of a file, which may hold several.
+pub(crate) fn first_public(boundary: &Boundary, file: &[u8]) -> Result<Vec<u8>, String> {
+    for section in pem::sections(file)? {
+        if let Some(der) = section.private_key().map_err(pem::not_pem)? {
+            let key = PrivateKey::from_der(boundary, &der).map_err(|error| error.to_string())?;
+            return Ok(key.public_key().to_vec());
+        }
+    }
+    Err("holds no PEM section with a private key".into())
 }
 
 /// The one key of a file. `EC PARAMETERS` before it, as OpenSSL writes them, are passed over.

@@ -106,6 +106,11 @@ pub(super) fn of_key(certificate: &Certificate, wanted: KeyType) -> Option<Strin
 /// that another program made may stand alone where its authority is a root: every peer has that.
 pub(super) fn of_chain(after: &[Certificate], issuer: &Bundle, foreign: bool) -> Option<String> {
     let chain = issuer.chain();
+    // In a rotation others' signatures on the authority come first.
+    let crosses = after
+        .iter()
+        .take_while(|one| issuer.crosses().any(|cross| cross == *one));
+    let after = &after[crosses.count()..];
     if after.is_empty() && foreign && chain.len() == 1 {
         return None;
     }
@@ -123,6 +128,32 @@ pub(super) fn of_chain(after: &[Certificate], issuer: &Bundle, foreign: bool) ->
     let stranger = more.iter().find(|one| !issuer.added().contains(one))?;
     Some(format!(
         "after the leaf stands `{}`, which is none of its CA's certificates",
+        stranger.subject()
+    ))
+}
+
+/// The authority's certificates that a kubeconfig embeds against those of its file.
+pub(super) fn of_embedded(data: Option<&[u8]>, authority: Option<&Bundle>) -> Option<String> {
+    let Some(data) = data else {
+        return Some("it has no certificate-authority-data".to_owned());
+    };
+    let found = match Certificate::from_pem(data) {
+        Ok(found) => found,
+        Err(why) => return Some(format!("its certificate-authority-data: {why}")),
+    };
+    let authority = authority?;
+    let wanted: Vec<_> = authority.chain().iter().chain(authority.added()).collect();
+    let missing = wanted.iter().filter(|one| !found.contains(one)).count();
+    if missing > 0 {
+        return Some(format!(
+            "of its authority's file, {missing} of {} certificates are missing in its \
+             certificate-authority-data",
+            wanted.len()
+        ));
+    }
+    let stranger = found.iter().find(|one| !wanted.contains(one))?;
+    Some(format!(
+        "its certificate-authority-data holds `{}`, which is none of its authority's file",
         stranger.subject()
     ))
 }

@@ -3,6 +3,9 @@
 mod check;
 mod init;
 mod renew;
+pub(crate) mod rotate_ca;
+pub(crate) mod rotate_sa;
+mod rotation;
 
 use std::path::Path;
 
@@ -18,6 +21,8 @@ pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
         PkiCommand::Check(args) => check::run(&args),
         PkiCommand::Init(args) => init::run(&args),
         PkiCommand::Renew(args) => renew::run(&args),
+        PkiCommand::RotateCa(command) => rotate_ca::run(command),
+        PkiCommand::RotateSa(command) => rotate_sa::run(command),
     }
 }
 
