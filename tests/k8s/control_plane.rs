@@ -104,7 +104,7 @@ fn test(run: &mut Run) -> Outcome {
 
     run.begin("service-account tokens, before and after their key's rotation");
     let tokens = tokens::first(run)?;
-    rotation::service_account_keys(run, &tokens)?;
+    let tokens = rotation::service_account_keys(run, tokens)?;
 
     run.begin("every leaf renewed while clients write");
     rotation::leaves(run)?;

@@ -1,7 +1,7 @@
 //! What each kubeconfig of the tree may do and may not.
 
-use crate::Outcome;
 use crate::run::{NODE, Run};
+use crate::{Outcome, rotation};
 
 /// One kubeconfig's lines of the file `identities`.
 struct Identity<'a> {
@@ -47,7 +47,9 @@ pub(crate) fn bind_administrators(run: &Run) -> Outcome {
 pub(crate) fn nodes(run: &Run) -> Outcome {
     let node = |name: &str| -> Outcome<String> {
         let file = run.folder.join(format!("{name}.json"));
-        let text = format!(r#"{{"apiVersion":"v1","kind":"Node","metadata":{{"name":"{name}"}}}}"#);
+        let text = format!(
+            r#"{{"apiVersion":"v1","kind":"Node","metadata":{{"name":"{name}"}},"status":{{"allocatable":{{"pods":"100"}}}}}}"#
+        );
         std::fs::write(&file, text).map_err(|e| format!("cannot write {name}.json: {e}"))?;
         Ok(file.to_string_lossy().into_owned())
     };
@@ -66,6 +68,30 @@ pub(crate) fn nodes(run: &Run) -> Outcome {
         .get(&run.file(run.layout.admin), &["create", "-f", &other])?;
     run.ok("the kubelet registers its own node, and is Forbidden another's");
     Ok(())
+}
+
+/// kube-scheduler binds a pod to a node.
+pub(crate) fn scheduled(run: &Run) -> Outcome {
+    let admin = run.file(run.layout.admin);
+    let name = format!("pod-{}", run.unique());
+    let pod = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": { "name": name },
+        "spec": {
+            "containers": [{ "name": "none", "image": "none" }],
+            // No kubelet tells that the nodes are well.
+            "tolerations": [{ "operator": "Exists" }],
+        },
+    });
+    let file = run.folder.join("pod.json");
+    std::fs::write(&file, pod.to_string()).map_err(|e| format!("cannot write pod.json: {e}"))?;
+    run.kubectl()
+        .get(&admin, &["create", "-f", &file.to_string_lossy()])?;
+    rotation::wait("kube-scheduler binds no pod", || {
+        let words = ["get", "pod", &name, "-o", "jsonpath={.spec.nodeName}"];
+        Ok(!run.kubectl().get(&admin, &words)?.is_empty())
+    })
 }
 
 /// Tries every line of the file.

@@ -27,6 +27,11 @@ pub(crate) struct Layout {
     pub(crate) etcd_client: &'static str,
     /// The leaf that speaks for others, and its authority.
     pub(crate) proxy_client: &'static str,
+    pub(crate) proxy_ca: &'static str,
+    /// What the API server shows to kubelets: an administrator, as a pair of files.
+    pub(crate) api_client: &'static str,
+    /// Every authority by its name in the catalogue, in the order they are rotated.
+    pub(crate) authorities: &'static [&'static str],
 }
 
 const RKE2: Layout = Layout {
@@ -52,6 +57,15 @@ const RKE2: Layout = Layout {
     etcd_ca: "tls/etcd/server-ca",
     etcd_client: "tls/etcd/client",
     proxy_client: "tls/client-auth-proxy",
+    proxy_ca: "tls/request-header-ca",
+    api_client: "tls/client-kube-apiserver",
+    authorities: &[
+        "etcd/peer-ca",
+        "etcd/server-ca",
+        "request-header-ca",
+        "client-ca",
+        "server-ca",
+    ],
 };
 
 const KUBEADM: Layout = Layout {
@@ -77,6 +91,9 @@ const KUBEADM: Layout = Layout {
     etcd_ca: "pki/etcd/ca",
     etcd_client: "pki/etcd/healthcheck-client",
     proxy_client: "pki/front-proxy-client",
+    proxy_ca: "pki/front-proxy-ca",
+    api_client: "pki/apiserver-kubelet-client",
+    authorities: &["etcd/ca", "front-proxy-ca", "ca"],
 };
 
 impl Layout {

@@ -74,55 +74,52 @@ fn other_tree(run: &Run) -> Outcome<std::path::PathBuf> {
 
 /// The request-header authority: its client may name another user, nobody else may.
 fn proxy(run: &Run) -> Outcome {
-    let ask = |leaf: &Path| {
-        let (certificate, key) = pair(leaf);
-        let ca = run.file(&format!("{}.crt", run.layout.server_ca));
-        output(
-            "curl",
-            &[
-                "--silent",
-                "--show-error",
-                "--max-time",
-                "10",
-                "--cacert",
-                &ca.to_string_lossy(),
-                "--cert",
-                &certificate,
-                "--key",
-                &key,
-                "--header",
-                "X-Remote-User: somebody",
-                &format!("https://127.0.0.1:{}/api/v1/nodes", run.ports.api),
-            ],
-        )
-    };
-    let answer = ask(&run.file(run.layout.proxy_client))?;
+    let layout = run.layout;
+    let answer = ask_for_somebody(run, &run.file(layout.proxy_client))?;
     if !answer.contains(r#"User \"somebody\" cannot list"#) {
         return Err(format!(
             "{} must speak for somebody: {answer}",
-            run.layout.proxy_client
+            layout.proxy_client
         ));
     }
-    let kubelet_client = match run.layout.name {
-        "rke2" => "tls/client-kube-apiserver",
-        _ => "pki/apiserver-kubelet-client",
-    };
-    let answer = ask(&run.file(kubelet_client))?;
+    let answer = ask_for_somebody(run, &run.file(layout.api_client))?;
     if answer.contains("somebody") || !answer.contains("NodeList") {
         return Err(format!(
-            "{kubelet_client} must not speak for others: {answer}"
+            "{} must not speak for others: {answer}",
+            layout.api_client
         ));
     }
     run.ok("the aggregator's client speaks for another user, an administrator's does not");
     Ok(())
 }
 
+/// Asks the API server for its nodes, in the name of `somebody`; what it answers.
+pub(crate) fn ask_for_somebody(run: &Run, leaf: &Path) -> Outcome<String> {
+    let (certificate, key) = pair(leaf);
+    let ca = run.file(&format!("{}.crt", run.layout.server_ca));
+    output(
+        "curl",
+        &[
+            "--silent",
+            "--show-error",
+            "--max-time",
+            "10",
+            "--cacert",
+            &ca.to_string_lossy(),
+            "--cert",
+            &certificate,
+            "--key",
+            &key,
+            "--header",
+            "X-Remote-User: somebody",
+            &format!("https://127.0.0.1:{}/api/v1/nodes", run.ports.api),
+        ],
+    )
+}
+
 /// etcd takes clients of its own authority alone.
 fn etcd(run: &Run) -> Outcome {
-    let client = match run.layout.name {
-        "rke2" => "tls/client-admin",
-        _ => "pki/apiserver-kubelet-client",
-    };
+    let client = run.layout.api_client;
     match run.etcdctl_as(
         run.layout.etcd_ca,
         client,
@@ -139,10 +136,7 @@ fn etcd(run: &Run) -> Outcome {
 
 /// Our own TLS client at the API server: its Go has no extended master secret, so TLS 1.3.
 fn our_client(run: &Run) -> Outcome {
-    let client = match run.layout.name {
-        "rke2" => "tls/client-admin",
-        _ => "pki/apiserver-kubelet-client",
-    };
+    let client = run.layout.api_client;
     let (certificate, key) = pair(&run.file(client));
     let ca = run.file(&format!("{}.crt", run.layout.server_ca));
     let said = run.fipsctl(&[

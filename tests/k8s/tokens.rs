@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 
-use crate::Outcome;
 use crate::run::Run;
+use crate::{Outcome, rotation};
 
 const SPACE: &str = "tokens";
 
@@ -168,6 +168,52 @@ impl Token {
         }
         Ok(())
     }
+}
+
+/// Every namespace's `kube-root-ca.crt`, and the authority in each token's secret, is as the
+/// file of the API server's authority is.
+pub(crate) fn root_ca(run: &Run) -> Outcome {
+    let admin = run.file(run.layout.admin);
+    let file = run.file(&format!("{}.crt", run.layout.server_ca));
+    rotation::wait("not every service account has the authority's file", || {
+        let expected = std::fs::read_to_string(&file).map_err(|e| e.to_string())?;
+        let expected = BASE64.encode(expected.as_bytes());
+        let maps = r#"go-template={{range .items}}{{if eq .metadata.name "kube-root-ca.crt"}}{{index .data "ca.crt" | base64encode}}{{"\n"}}{{end}}{{end}}"#;
+        let secrets = r#"go-template={{range .items}}{{if eq .type "kubernetes.io/service-account-token"}}{{index .data "ca.crt"}}{{"\n"}}{{end}}{{end}}"#;
+        let mut found = Vec::new();
+        for (kind, template) in [("configmaps", maps), ("secrets", secrets)] {
+            let words = ["get", kind, "--all-namespaces", "-o", template];
+            let said = run.kubectl().get(&admin, &words)?;
+            found.extend(said.lines().map(ToOwned::to_owned));
+        }
+        Ok(found.len() > 1 && found.iter().all(|one| *one == expected))
+    })
+}
+
+/// kube-controller-manager gives a new namespace its account, its token and its authority.
+pub(crate) fn new_namespace(run: &Run) -> Outcome {
+    let admin = run.file(run.layout.admin);
+    let name = format!("made-{}", run.unique());
+    run.kubectl().get(&admin, &["create", "namespace", &name])?;
+    rotation::wait("a new namespace has no account with a token", || {
+        let words = ["get", "serviceaccount", "default", "-n", &name];
+        let path = ["-o", "jsonpath={.secrets[0].name}"];
+        let secret = run.kubectl().get(&admin, &[&words[..], &path].concat())?;
+        Ok(!secret.is_empty())
+    })?;
+    run.kubectl()
+        .get(&admin, &["delete", "namespace", &name, "--wait=false"])?;
+    root_ca(run)
+}
+
+/// Removes every token in a secret; those of accounts are made anew.
+pub(crate) fn drop_secrets(run: &Run) -> Outcome {
+    let admin = run.file(run.layout.admin);
+    let words = ["delete", "secrets", "--all-namespaces", "--field-selector"];
+    let kind = ["type=kubernetes.io/service-account-token"];
+    run.kubectl()
+        .get(&admin, &[&words[..], &kind].concat())
+        .map(drop)
 }
 
 impl Tokens {
