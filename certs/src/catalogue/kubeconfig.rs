@@ -494,7 +494,8 @@ users:
         let good = entry.render(Some(&user)).unwrap();
         let two = good.replace("users:\n", "users:\n- name: more\n  user: {}\n");
         let lost = good.replace("current-context: ", "current-context: x");
-        let elsewhere = format!("{}client-key-data: a2V5Cg==\n", &good[..good.len() - 29]);
+        let key = "    client-key-data: a2V5Cg==\n";
+        let elsewhere = good.replace(key, "") + key.trim_start();
         let torn = good.replace("a2V5Cg==", "a2V5C");
         let twice = format!("{}client-key-data: AA==\n", good.as_str());
         for (text, word) in [

@@ -11,7 +11,7 @@ use super::files::{self, Pair};
 use super::record::Made;
 use super::row::{Kind, Row, Status};
 use super::{Pki, drift, parallel};
-use crate::catalogue::{AuthorityEntry, Credentials, KubeconfigEntry, LeafEntry, STATE};
+use crate::catalogue::{AuthorityEntry, KubeconfigEntry, LeafEntry, STATE};
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::store::EntryPath;
@@ -273,15 +273,12 @@ impl Checker<'_> {
 
     fn kubeconfig(&self, entry: &KubeconfigEntry, authority: Option<&Bundle>) -> Option<Row> {
         let mut row = Row::new(&entry.path, Kind::Kubeconfig).entry(&entry.name);
-        match files::kubeconfig(self.pki.store, &entry.path) {
+        match files::content(self.pki.store, &entry.path) {
             Ok(None) if entry.optional => return None,
             Ok(None) => row.worsen(Status::Torn, format!("{} is missing", entry.path)),
             Err(why) => row.worsen(Status::Torn, why),
-            Ok(Some(found)) => {
-                let trust = (entry.credentials == Credentials::Embedded)
-                    .then(|| drift::of_embedded(found.authority.as_deref(), authority))
-                    .flatten();
-                for reason in entry.differences(&found).into_iter().chain(trust) {
+            Ok(Some(file)) => {
+                for reason in drift::of_kubeconfig(&file, entry, authority) {
                     row.worsen(Status::Drifted, reason);
                 }
             }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use fips_core::Diagnostic;
 
 use super::bundle::Bundle;
-use crate::catalogue::LeafEntry;
+use crate::catalogue::{Credentials, Found, KubeconfigEntry, LeafEntry};
 use crate::certificate::{Certificate, FoundName};
 use crate::key::KeyType;
 use crate::names::SubjectAltName;
@@ -132,8 +132,25 @@ pub(super) fn of_chain(after: &[Certificate], issuer: &Bundle, foreign: bool) ->
     ))
 }
 
+/// Each difference between a kubeconfig and what `entry` asks for, its leaf and key aside.
+pub(super) fn of_kubeconfig(
+    file: &[u8],
+    entry: &KubeconfigEntry,
+    authority: Option<&Bundle>,
+) -> Vec<String> {
+    let found = match Found::parse(file) {
+        Ok(found) => found,
+        Err(why) => return vec![format!("{} {why}", entry.path)],
+    };
+    let mut differences = entry.differences(&found);
+    if entry.credentials == Credentials::Embedded {
+        differences.extend(of_embedded(found.authority.as_deref(), authority));
+    }
+    differences
+}
+
 /// The authority's certificates that a kubeconfig embeds against those of its file.
-pub(super) fn of_embedded(data: Option<&[u8]>, authority: Option<&Bundle>) -> Option<String> {
+fn of_embedded(data: Option<&[u8]>, authority: Option<&Bundle>) -> Option<String> {
     let Some(data) = data else {
         return Some("it has no certificate-authority-data".to_owned());
     };

@@ -319,10 +319,7 @@ impl KeyRotation<'_> {
     fn start_blocked(&self) -> Result<Vec<String>, Error> {
         let mut why = Vec::new();
         if let Some(journal) = self.journal()?.filter(|journal| !journal.is_done()) {
-            why.push(format!(
-                "one is under way, at {}: go on with `next`, or back with `rollback`",
-                journal.phase
-            ));
+            why.push(super::under_way(&journal));
         }
         if let Err(error) = self.files() {
             why.push(error.to_string());

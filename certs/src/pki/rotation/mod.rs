@@ -112,6 +112,19 @@ fn refuse(name: &str, why: impl Into<String>) -> Error {
     }
 }
 
+/// Why another one cannot begin.
+fn under_way(journal: &Journal) -> String {
+    match journal.phase {
+        Phase::Retire => format!(
+            "the last one waits for {}: `confirm` what was done",
+            journal.open().iter().map(|one| one.id).collect::<Vec<_>>().join(", ")
+        ),
+        phase => format!(
+            "one is under way, at {phase}: go on with `next`, or back with `rollback`"
+        ),
+    }
+}
+
 fn names<'n>(names: impl Iterator<Item = &'n String>) -> String {
     names.cloned().collect::<Vec<_>>().join(", ")
 }

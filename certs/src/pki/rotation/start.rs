@@ -134,10 +134,7 @@ impl Rotation<'_> {
         let entry = self.entry;
         let mut why = Vec::new();
         if let Some(journal) = self.journal()?.filter(|journal| !journal.is_done()) {
-            why.push(format!(
-                "one is under way, at {}: go on with `next`, or back with `rollback`",
-                journal.phase
-            ));
+            why.push(super::under_way(&journal));
         }
         if entry.key.is_none() {
             why.push(KEY_ELSEWHERE.to_owned());
