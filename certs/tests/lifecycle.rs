@@ -23,8 +23,11 @@ fn a_pki_in_a_folder_is_what_independent_programs_expect() {
     let store = DirStore::create_or_open(&root).unwrap();
     let (_, report) = Pki::init(&boundary(), &store, catalogue(), &SystemClock).unwrap();
     drop(store);
-    assert!(report.evaluation && report.issued.len() == 12, "{report:?}");
-    assert_eq!(report.written.len(), 5 * 3 + 7 * 2 + 1 + 1);
+    assert!(report.evaluation && report.issued.len() == 20, "{report:?}");
+    assert_eq!(
+        report.written.len(),
+        5 * 3 + 15 * 2 + 6 + (2 + 1 + 1) + 4 + 1
+    );
     let mut files: Vec<String> = Pki::files(&catalogue())
         .unwrap()
         .iter()
@@ -148,7 +151,7 @@ fn leaves_are_renewed_when_due_and_not_before() {
     );
     clock.set(START + DAY * 276);
     let plan = pki.renewals(&diagnostic(), clock.now(), &policy).unwrap();
-    assert_eq!(plan.renewals.len(), 7);
+    assert_eq!(plan.renewals.len(), 15);
     assert!(
         plan.renewals[0].reasons[0].contains("less than 90 days"),
         "{plan:?}"
@@ -158,7 +161,7 @@ fn leaves_are_renewed_when_due_and_not_before() {
     let before = store.snapshot();
     let report = pki.renew(&boundary(), &plan, &clock).unwrap();
     let after = store.snapshot();
-    assert_eq!(report.issued.len(), 7);
+    assert_eq!(report.issued.len(), 15);
     for issued in &report.issued {
         assert_ne!(issued.old_serial.as_ref(), Some(&issued.serial));
         assert_eq!(issued.old_expires, Some(START + DAY * 365));
@@ -200,9 +203,9 @@ fn a_third_of_a_short_life_and_the_other_policies() {
             .len()
     };
     assert_eq!(due(&RenewalPolicy::default(), 19), 0);
-    assert_eq!(due(&RenewalPolicy::default(), 21), 7);
+    assert_eq!(due(&RenewalPolicy::default(), 21), 15);
     // RKE2's fixed level is more than a whole life here.
-    assert_eq!(due(&RenewalPolicy::rke2(), 1), 7);
+    assert_eq!(due(&RenewalPolicy::rke2(), 1), 15);
     let of = |remaining, fraction| {
         let mut policy = RenewalPolicy::default();
         policy.remaining = remaining;
@@ -217,7 +220,7 @@ fn a_third_of_a_short_life_and_the_other_policies() {
         (of(Some(DAY * 10), Some(0.5)), 20),
     ] {
         assert_eq!(due(&policy, due_after - 1), 0, "{policy:?}");
-        assert_eq!(due(&policy, due_after + 1), 7, "{policy:?}");
+        assert_eq!(due(&policy, due_after + 1), 15, "{policy:?}");
     }
     assert_eq!(
         due(&of(Some(DAY * 20), None), 10),
@@ -226,9 +229,9 @@ fn a_third_of_a_short_life_and_the_other_policies() {
     );
     let mut never = of(None, None);
     assert_eq!(due(&never, 29), 0);
-    assert_eq!(due(&never, 31), 7, "what has ended is always due");
+    assert_eq!(due(&never, 31), 15, "what has ended is always due");
     never.force = true;
-    assert_eq!(due(&never, 1), 8, "the kubeconfig too");
+    assert_eq!(due(&never, 1), 21, "the kubeconfigs too");
     for fraction in [f64::NAN, -0.1, 1.1, f64::INFINITY] {
         let refused = pki.renewals(&diagnostic(), START, &of(None, Some(fraction)));
         assert!(matches!(refused, Err(Error::Policy { .. })), "{refused:?}");
@@ -275,7 +278,7 @@ fn everything_expired_is_renewed_as_long_as_the_authorities_live() {
     let plan = pki
         .renewals(&diagnostic(), clock.now(), &RenewalPolicy::default())
         .unwrap();
-    assert_eq!(plan.renewals.len(), 7);
+    assert_eq!(plan.renewals.len(), 15);
     pki.renew(&boundary(), &plan, &clock).unwrap();
     for row in check(&store, clock.now()) {
         assert_eq!(row.status, Status::Ok, "{row:?}");
@@ -285,7 +288,7 @@ fn everything_expired_is_renewed_as_long_as_the_authorities_live() {
     let plan = pki
         .renewals(&diagnostic(), clock.now(), &RenewalPolicy::default())
         .unwrap();
-    assert_eq!((plan.renewals.len(), plan.authorities.len()), (7, 5));
+    assert_eq!((plan.renewals.len(), plan.authorities.len()), (15, 5));
     let report = pki.renew(&boundary(), &plan, &clock).unwrap();
     assert!(
         report
@@ -303,7 +306,7 @@ fn everything_expired_is_renewed_as_long_as_the_authorities_live() {
     let plan = pki
         .renewals(&diagnostic(), clock.now(), &RenewalPolicy::default())
         .unwrap();
-    assert_eq!((plan.renewals.len(), plan.blocked.len()), (0, 7));
+    assert_eq!((plan.renewals.len(), plan.blocked.len()), (0, 15));
     assert!(plan.blocked[0].why.contains("EXPIRED"), "{plan:?}");
 }
 

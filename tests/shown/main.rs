@@ -126,6 +126,7 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_certs::catalogue::entry::KeySetEntry",
             "fips_certs::catalogue::entry::KubeconfigEntry",
             "fips_certs::catalogue::entry::LeafEntry",
+            "fips_certs::catalogue::entry::PasswdUser",
             "fips_certs::catalogue::entry::Place",
             "fips_certs::catalogue::kubeconfig::Frame",
             "fips_certs::catalogue::options::Options",

@@ -342,7 +342,9 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
     let root = work.join("server");
     let store = DirStore::create_or_open(&root).unwrap();
     values.debug("fips_certs::store::dir::DirStore", &store);
-    let catalogue = Catalogue::new(Options::new(Program::Rke2, "localhost")).unwrap();
+    let mut options = Options::new(Program::Rke2, "localhost");
+    options.service_account_key = KeyType::P256;
+    let catalogue = Catalogue::new(options).unwrap();
     let (pki, report) = Pki::init(boundary, &store, catalogue, &SystemClock).unwrap();
     values.debug("fips_certs::pki::Pki", &pki);
     values.data("fips_certs::pki::report::Report", &report);
@@ -357,6 +359,14 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
         let file = fs::read(root.join(written)).unwrap();
         let der = key::from_pem(boundary, &file).unwrap().to_pkcs8().unwrap();
         values.secret(scalar(&der));
+    }
+    for (written, at) in [
+        ("cred/passwd", 0),
+        ("cred/ipsec.psk", 0),
+        ("cred/encryption-config.json", 190),
+    ] {
+        let file = fs::read(root.join(written)).unwrap();
+        values.secret(&file[at..at + 32]);
     }
     let diagnostic = Diagnostic::new().unwrap();
     let mut look = |name: &str, text: &[u8], mode| {
@@ -388,6 +398,17 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
         let file = fs::read(root.join(name)).unwrap();
         look(name, &file[..file.len() - 30], 0o600);
         look(name, &file[..file.len() / 2], 0o600);
+        look(name, &file, 0o644);
+        look(name, text.as_bytes(), 0o600);
+    }
+    for name in [
+        "tls/service.key",
+        "cred/passwd",
+        "cred/ipsec.psk",
+        "cred/encryption-config.json",
+    ] {
+        let file = fs::read(root.join(name)).unwrap();
+        look(name, &file[..file.len() - 9], 0o600);
         look(name, &file, 0o644);
         look(name, text.as_bytes(), 0o600);
     }

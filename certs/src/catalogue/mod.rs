@@ -3,6 +3,7 @@
 
 mod definition;
 mod entry;
+mod kubeadm;
 mod kubeconfig;
 mod options;
 mod rke2;
@@ -14,11 +15,12 @@ use crate::store::EntryPath;
 
 pub use definition::Definition;
 pub use entry::{
-    AuthorityEntry, Content, Credentials, FileEntry, KeySetEntry, KubeconfigEntry, LeafEntry, Place,
+    AuthorityEntry, Content, Credentials, Encryption, FileEntry, KeySetEntry, KubeconfigEntry,
+    LeafEntry, PasswdUser, Place,
 };
 pub use kubeconfig::Frame;
 pub(crate) use kubeconfig::{Found, User};
-pub use options::{Options, Program};
+pub use options::{Admins, Options, Override, Program};
 
 /// Where this crate keeps its own state, below the root of a store.
 pub(crate) const STATE: &str = "fips/";
@@ -80,7 +82,10 @@ impl Catalogue {
     ///
     /// [`Error::Catalogue`] and [`Error::Name`] for options that make no sense.
     pub fn new(options: Options) -> Result<Self, Error> {
-        rke2::catalogue(options)
+        match options.program {
+            Program::K3s | Program::Rke2 => rke2::catalogue(options),
+            Program::Kubeadm => kubeadm::catalogue(options),
+        }
     }
 
     /// The catalogue a definition stands for.
@@ -254,7 +259,6 @@ impl Catalogue {
         Ok(())
     }
 
-    #[expect(dead_code, reason = "no table has any yet")]
     fn add_key_set(&mut self, entry: KeySetEntry) -> Result<(), Error> {
         for path in entry.paths() {
             self.path(&entry.name, path)?;
@@ -264,7 +268,6 @@ impl Catalogue {
         Ok(())
     }
 
-    #[expect(dead_code, reason = "no table has any yet")]
     fn add_file(&mut self, entry: FileEntry) -> Result<(), Error> {
         self.path(&entry.name, &entry.path)?;
         self.name(&entry.name, At::File(self.files.len()))?;
@@ -272,15 +275,53 @@ impl Catalogue {
         Ok(())
     }
 
-    /// The whole: each kubeconfig has its leaf.
-    fn finished(self) -> Result<Self, Error> {
+    /// The whole: each kubeconfig has its leaf, and single entries what is different for them.
+    fn finished(mut self, overrides: &BTreeMap<String, Override>) -> Result<Self, Error> {
+        for (name, other) in overrides {
+            self.change(name, other)?;
+        }
         for entry in &self.kubeconfigs {
             if self.leaf(&entry.leaf).is_none() {
                 let why = format!("its leaf {:?} is not in the catalogue", entry.leaf);
                 return Err(flaw(&entry.name, &why));
             }
         }
+        for entry in &self.leaves {
+            if let Some(issuer) = self.authority(&entry.issuer) {
+                options::judge_order(&entry.name, entry.lifetime, issuer.lifetime)?;
+            }
+        }
         Ok(self)
+    }
+
+    fn change(&mut self, name: &str, other: &Override) -> Result<(), Error> {
+        let (lifetime, key_type) = match self.names.get(name) {
+            Some(At::Authority(at)) => {
+                let entry = &mut self.authorities[*at];
+                (Some(&mut entry.lifetime), &mut entry.key_type)
+            }
+            Some(At::KeySet(at)) => (None, &mut self.key_sets[*at].key_type),
+            Some(At::Leaf(at)) => {
+                let entry = &mut self.leaves[*at];
+                (Some(&mut entry.lifetime), &mut entry.key_type)
+            }
+            Some(At::File(_) | At::Kubeconfig(_) | At::Nochain(_)) | None => {
+                let why = "the catalogue has no authority, leaf or key of that name";
+                return Err(flaw(&format!("overrides.{name}"), why));
+            }
+        };
+        if let Some(wanted) = other.key_type {
+            *key_type = wanted;
+        }
+        match (lifetime, other.lifetime) {
+            (Some(lifetime), Some(wanted)) => *lifetime = wanted,
+            (None, Some(_)) => {
+                let why = "a key without a certificate has no lifetime";
+                return Err(flaw(&format!("overrides.{name}.lifetime"), why));
+            }
+            (_, None) => {}
+        }
+        Ok(())
     }
 
     fn known_authority(&self, entry: &str, name: &str) -> Result<(), Error> {

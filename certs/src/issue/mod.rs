@@ -15,6 +15,8 @@ use time::OffsetDateTime;
 use crate::certificate::Certificate;
 use crate::error::Error;
 
+pub(crate) use encoder::EncodedKey;
+
 pub use authority::{Authority, AuthorityParams};
 pub use leaf::LeafParams;
 pub use signer::{IntoSigner, Signer};

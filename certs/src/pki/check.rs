@@ -10,7 +10,7 @@ use super::bundle::Bundle;
 use super::files::{self, Pair};
 use super::record::Made;
 use super::row::{Kind, Row, Status};
-use super::{Pki, drift, parallel};
+use super::{Pki, drift, once, parallel};
 use crate::catalogue::{AuthorityEntry, KubeconfigEntry, LeafEntry, STATE};
 use crate::certificate::Certificate;
 use crate::error::Error;
@@ -68,8 +68,8 @@ struct Checker<'a> {
 }
 
 impl Pki<'_> {
-    /// Looks at every certificate of the store: those of the catalogue, first to last, and
-    /// after them every other `.crt` file.
+    /// Looks at every certificate of the store: those of the catalogue, first to last, then its
+    /// kubeconfigs, keys and other files, and after them every other `.crt` file.
     ///
     /// A file that cannot be read or decoded is a row, not an error.
     ///
@@ -116,6 +116,16 @@ impl Pki<'_> {
             let authority = authorities.get(&entry.authority);
             checker
                 .kubeconfig(entry, authority)
+                .into_iter()
+                .for_each(&mut *sink);
+        }
+        for entry in self.catalogue.key_sets() {
+            once::keys_row(self.store, entry)
+                .into_iter()
+                .for_each(&mut *sink);
+        }
+        for entry in self.catalogue.files() {
+            once::file_row(self.store, entry)
                 .into_iter()
                 .for_each(&mut *sink);
         }

@@ -9,7 +9,7 @@ use super::issuer::Issuer;
 use super::read_back::Staged;
 use super::record::{self, Made, Record};
 use super::report::{Issued, Report};
-use super::{Pki, stage};
+use super::{Pki, once, stage};
 use crate::catalogue::Catalogue;
 use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
@@ -101,6 +101,12 @@ impl<'s> Pki<'s> {
         }
         for entry in catalogue.kubeconfigs() {
             staged = stage::kubeconfig(staged, store, &catalogue, entry)?;
+        }
+        for entry in catalogue.key_sets() {
+            staged = once::new_keys(staged, boundary, entry)?;
+        }
+        for entry in catalogue.files() {
+            staged = once::new_file(staged, entry)?;
         }
         let record = Record::new(boundary, Made::Here, catalogue.definition().clone(), now);
         staged = staged.bytes(&record::path()?, Secrecy::Public, record.to_json()?);

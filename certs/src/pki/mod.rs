@@ -7,6 +7,7 @@ mod files;
 mod gate;
 mod init;
 mod issuer;
+mod once;
 mod parallel;
 mod plan;
 mod read_back;

@@ -10,8 +10,10 @@ use super::plan::{Plan, Renewal};
 use super::read_back::Staged;
 use super::record::{self, Made, Record};
 use super::report::{Issued, Report};
-use super::{Pki, files, stage};
-use crate::catalogue::{AuthorityEntry, Entry, KubeconfigEntry, LeafEntry};
+use super::{Pki, files, once, stage};
+use crate::catalogue::{
+    AuthorityEntry, Content, Entry, FileEntry, KeySetEntry, KubeconfigEntry, LeafEntry,
+};
 use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
 use crate::issue::LeafParams;
@@ -45,6 +47,14 @@ impl Pki<'_> {
         let mut kubeconfigs = Vec::new();
         for renewal in &plan.renewals {
             let (entry, authority) = match self.planned(renewal)? {
+                Planned::File(entry) => {
+                    staged = once::new_file(staged, entry)?;
+                    continue;
+                }
+                Planned::KeySet(entry) => {
+                    staged = once::derived_keys(staged, boundary, self.store, entry)?;
+                    continue;
+                }
                 // After the leaves: one that it embeds may be renewed, too.
                 Planned::Kubeconfig(entry) => {
                     kubeconfigs.push(entry);
@@ -110,13 +120,17 @@ impl Pki<'_> {
             .catalogue
             .entry(&renewal.name)
             .and_then(|entry| match entry {
+                Entry::File(entry) if matches!(entry.content, Content::Text(_)) => {
+                    Some(Planned::File(entry))
+                }
+                Entry::KeySet(entry) => Some(Planned::KeySet(entry)),
                 Entry::Kubeconfig(entry) => Some(Planned::Kubeconfig(entry)),
                 Entry::Leaf(entry) => {
                     let authority = self.catalogue.authority(&entry.issuer)?;
                     Some(Planned::Leaf(entry, authority))
                 }
                 Entry::Nochain(entry) => Some(Planned::Nochain(entry)),
-                Entry::Authority(_) | Entry::File(_) | Entry::KeySet(_) => None,
+                Entry::Authority(_) | Entry::File(_) => None,
             });
         found.ok_or_else(|| self.unknown(&renewal.name))
     }
@@ -130,6 +144,10 @@ impl Pki<'_> {
 
 /// What a renewal writes.
 enum Planned<'c> {
+    /// A file that holds no secret.
+    File(&'c FileEntry),
+    /// What follows from the first of these keys.
+    KeySet(&'c KeySetEntry),
     Kubeconfig(&'c KubeconfigEntry),
     /// A leaf and the authority that signs it.
     Leaf(&'c LeafEntry, &'c AuthorityEntry),
