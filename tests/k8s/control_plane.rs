@@ -12,8 +12,10 @@
     reason = "a test of its own that tells what it sees"
 )]
 
+mod agent;
 mod csr;
 mod identities;
+mod interim;
 mod kubectl;
 mod layout;
 mod load;
@@ -91,8 +93,11 @@ fn test(run: &mut Run) -> Outcome {
     run.make_tree()?;
     run.start()?;
 
-    run.begin("who may what: kubectl with each kubeconfig");
+    run.begin("what a node of its own has: kubelet and kube-proxy");
     identities::bind_administrators(run)?;
+    agent::join(run)?;
+
+    run.begin("who may what: kubectl with each kubeconfig");
     identities::nodes(run)?;
     identities::check(run)?;
 

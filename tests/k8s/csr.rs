@@ -1,5 +1,6 @@
 //! kube-controller-manager signs with the authorities' keys: a kubelet renews its own leaf.
 
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,17 @@ const SIGNED: Duration = Duration::from_secs(60);
 
 pub(crate) fn check(run: &Run) -> Outcome {
     let layout = run.layout;
-    let client = request(run, "kube-apiserver-client-kubelet", "client auth", "")?;
+    let kubelet = run.file(layout.kubelet);
+    let client = request(
+        run,
+        &kubelet,
+        Wanted {
+            signer: "kube-apiserver-client-kubelet",
+            usage: "client auth",
+            names: "",
+            key: None,
+        },
+    )?;
     let said = output(
         "openssl",
         &[
@@ -48,9 +59,13 @@ pub(crate) fn check(run: &Run) -> Outcome {
 
     let serving = request(
         run,
-        "kubelet-serving",
-        "server auth",
-        &format!("subjectAltName=DNS:{NODE},IP:127.0.0.1"),
+        &kubelet,
+        Wanted {
+            signer: "kubelet-serving",
+            usage: "server auth",
+            names: &format!("subjectAltName=DNS:{NODE},IP:127.0.0.1"),
+            key: None,
+        },
     )?;
     output(
         "openssl",
@@ -70,21 +85,50 @@ pub(crate) fn check(run: &Run) -> Outcome {
     Ok(())
 }
 
+/// What is asked for.
+pub(crate) struct Wanted<'w> {
+    pub(crate) signer: &'w str,
+    pub(crate) usage: &'w str,
+    pub(crate) names: &'w str,
+    /// The key it is for; a new one otherwise.
+    pub(crate) key: Option<&'w Path>,
+}
+
 /// A certificate that was signed, and its key.
-struct Signed {
-    certificate: String,
+pub(crate) struct Signed {
+    pub(crate) certificate: String,
     key: String,
 }
 
-/// Asks as the kubelet, approves as the administrator, waits for the signature.
-fn request(run: &Run, signer: &str, usage: &str, names: &str) -> Outcome<Signed> {
+/// Asks by a kubeconfig, approves as the administrator, waits for the signature.
+pub(crate) fn request(run: &Run, asker: &Path, wanted: Wanted<'_>) -> Outcome<Signed> {
+    let Wanted {
+        signer,
+        usage,
+        names,
+        ..
+    } = wanted;
     let file = |ending: &str| {
         let file = run.folder.join(format!("{signer}.{ending}"));
         file.to_string_lossy().into_owned()
     };
-    let (key, pem, body, certificate) = (file("key"), file("csr"), file("json"), file("crt"));
-    let mut words = vec!["req", "-new", "-nodes", "-newkey", "ec", "-pkeyopt"];
-    words.extend(["ec_paramgen_curve:P-256", "-keyout", &key, "-out", &pem]);
+    let (pem, body, certificate) = (file("csr"), file("json"), file("crt"));
+    let given = wanted.key.map(|key| key.to_string_lossy().into_owned());
+    let new = file("key");
+    let mut words = vec!["req", "-new", "-out", &pem];
+    let key = match &given {
+        Some(key) => {
+            words.extend(["-key", key]);
+            key.clone()
+        }
+        None => {
+            let curve = "ec_paramgen_curve:P-256";
+            words.extend([
+                "-nodes", "-newkey", "ec", "-pkeyopt", curve, "-keyout", &new,
+            ]);
+            new.clone()
+        }
+    };
     let subject = format!("/O=system:nodes/CN=system:node:{NODE}");
     words.extend(["-subj", &subject]);
     if !names.is_empty() {
@@ -105,12 +149,15 @@ fn request(run: &Run, signer: &str, usage: &str, names: &str) -> Outcome<Signed>
     });
     std::fs::write(&body, request.to_string()).map_err(|e| format!("cannot write {body}: {e}"))?;
 
-    let (admin, kubelet) = (run.file(run.layout.admin), run.file(run.layout.kubelet));
+    let admin = run.file(run.layout.admin);
     let kubectl = run.kubectl();
     kubectl.get(&admin, &["delete", "csr", signer, "--ignore-not-found"])?;
-    kubectl.get(&kubelet, &["create", "-f", &body])?;
-    let refused = kubectl.run(&kubelet, &["certificate", "approve", signer])?;
-    if refused.success {
+    kubectl.get(asker, &["create", "-f", &body])?;
+    if asker != admin
+        && kubectl
+            .run(asker, &["certificate", "approve", signer])?
+            .success
+    {
         return Err("a kubelet must not approve its own request".to_owned());
     }
     kubectl.get(&admin, &["certificate", "approve", signer])?;

@@ -15,6 +15,8 @@ pub(crate) struct Layout {
     /// The administrator's.
     pub(crate) admin: &'static str,
     pub(crate) kubelet: &'static str,
+    /// What a node of RKE2 has in a folder of its own: kubeconfig and leaf of each.
+    pub(crate) agent: &'static [(&'static str, &'static str)],
     /// The authority the API server's clients are judged by.
     pub(crate) client_ca: &'static str,
     /// The authority of the API server's leaf.
@@ -49,7 +51,15 @@ const RKE2: Layout = Layout {
     identities: include_str!("rke2/identities"),
     first_admin: "cred/admin.kubeconfig",
     admin: "cred/admin.kubeconfig",
-    kubelet: "cred/kubelet.kubeconfig",
+    kubelet: "../agent/kubelet.kubeconfig",
+    agent: &[
+        ("../agent/kubelet.kubeconfig", "../agent/client-kubelet"),
+        ("../agent/kubeproxy.kubeconfig", "tls/client-kube-proxy"),
+        (
+            "../agent/rke2controller.kubeconfig",
+            "tls/client-rke2-controller",
+        ),
+    ],
     client_ca: "tls/client-ca",
     server_ca: "tls/server-ca",
     api_serving: "tls/serving-kube-apiserver",
@@ -84,6 +94,7 @@ const KUBEADM: Layout = Layout {
     first_admin: "super-admin.conf",
     admin: "admin.conf",
     kubelet: "kubelet.conf",
+    agent: &[],
     client_ca: "pki/ca",
     server_ca: "pki/ca",
     api_serving: "pki/apiserver",

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::load::Load;
 use crate::run::{Run, output};
 use crate::tokens::{self, Tokens};
-use crate::{Outcome, csr, identities, strangers};
+use crate::{Outcome, agent, csr, identities, strangers};
 
 /// kube-apiserver looks at its files once a minute.
 const PICK_UP: Duration = Duration::from_secs(150);
@@ -155,7 +155,10 @@ fn step(run: &mut Run, what: Rotating) -> Outcome {
 fn reach(run: &mut Run, checkpoint: &str, phase: &str) -> Outcome {
     match checkpoint {
         "aggregated" => aggregated(run),
-        "leaves" => served_as_on_disk(run),
+        "leaves" => {
+            agent::kubelet(run)?;
+            served_as_on_disk(run)
+        }
         "restart-apiserver" | "restart-etcd-clients" => run.restart("kube-apiserver"),
         "restart-controller-manager" => run.restart("kube-controller-manager"),
         "restart-etcd" => run.restart("etcd"),

@@ -241,23 +241,8 @@ impl Run {
 
     /// Makes the tree.
     pub(crate) fn make_tree(&self) -> Outcome {
-        let port = self.ports.api.to_string();
-        if self.layout.name == "rke2" {
-            self.fipsctl(&[
-                "pki",
-                "init",
-                self.root_text(),
-                "--layout",
-                self.layout.name,
-                "--node-name",
-                NODE,
-            ])?;
-        }
-        output(
-            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/k8s/interim"),
-            &[self.layout.name, self.root_text(), &port, NODE],
-        )?;
-        self.ok("made");
+        crate::interim::make(&self.root, self.layout.name == "rke2", self.ports.api)?;
+        self.ok("fipsctl pki init");
         Ok(())
     }
 }
