@@ -19,6 +19,7 @@ mod interim;
 mod kubectl;
 mod layout;
 mod load;
+mod ours;
 mod plane;
 mod rotation;
 mod run;

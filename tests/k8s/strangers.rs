@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::Outcome;
 use crate::run::{Run, output};
+use crate::{Outcome, ours};
 
 pub(crate) fn check(run: &Run) -> Outcome {
     let layout = run.layout;
@@ -54,7 +54,7 @@ pub(crate) fn check(run: &Run) -> Outcome {
 
     proxy(run)?;
     etcd(run)?;
-    our_client(run)
+    ours::ask(run)
 }
 
 /// `client-admin` of a tree made for this alone.
@@ -131,34 +131,6 @@ fn etcd(run: &Run) -> Outcome {
     }
     run.etcdctl(&["get", "/registry/namespaces/default", "--keys-only"])?;
     run.ok(&format!("etcd refuses {client}, and takes its own client"));
-    Ok(())
-}
-
-/// Our own TLS client at the API server: its Go has no extended master secret, so TLS 1.3.
-fn our_client(run: &Run) -> Outcome {
-    let client = run.layout.api_client;
-    let (certificate, key) = pair(&run.file(client));
-    let ca = run.file(&format!("{}.crt", run.layout.server_ca));
-    let said = run.fipsctl(&[
-        "connect",
-        &format!("127.0.0.1:{}", run.ports.api),
-        "--cert",
-        &certificate,
-        "--key",
-        &key,
-        "--ca",
-        &ca.to_string_lossy(),
-        "--message",
-        "GET /version HTTP/1.0\n",
-        "--output",
-        "json",
-    ])?;
-    for expected in ["200 OK", "1.3"] {
-        if !said.contains(expected) {
-            return Err(format!("fipsctl connect shows no {expected}: {said}"));
-        }
-    }
-    run.ok("our own TLS client is answered by the API server, in TLS 1.3");
     Ok(())
 }
 
