@@ -71,6 +71,7 @@ mod names;
 mod pem;
 mod usages;
 
+pub mod audit;
 pub mod catalogue;
 pub mod key;
 pub mod pki;

@@ -11,6 +11,7 @@ use super::read_back::Staged;
 use super::record::{self, Made, Record};
 use super::report::{Issued, Report};
 use super::{Pki, files, once, stage};
+use crate::audit::{Event, EventKind};
 use crate::catalogue::{
     AuthorityEntry, Content, Entry, FileEntry, KeySetEntry, KubeconfigEntry, LeafEntry,
 };
@@ -46,17 +47,20 @@ impl Pki<'_> {
         let mut issuers = BTreeMap::new();
         let mut kubeconfigs = Vec::new();
         for renewal in &plan.renewals {
+            let event = Event::new(EventKind::Renewed, &renewal.name)
+                .with_reason(renewal.reasons.join("; "));
             let (entry, authority) = match self.planned(renewal)? {
                 Planned::File(entry) => {
-                    staged = once::new_file(staged, entry)?;
+                    staged = once::new_file(staged.log(event), entry)?;
                     continue;
                 }
                 Planned::KeySet(entry) => {
-                    staged = once::derived_keys(staged, boundary, self.store, entry)?;
+                    staged = once::derived_keys(staged.log(event), boundary, self.store, entry)?;
                     continue;
                 }
                 // After the leaves: one that it embeds may be renewed, too.
                 Planned::Kubeconfig(entry) => {
+                    staged = staged.log(event);
                     kubeconfigs.push(entry);
                     continue;
                 }
@@ -70,6 +74,7 @@ impl Pki<'_> {
                 }
             };
             let Some(entry) = entry else {
+                staged = staged.log(event);
                 if let Some(path) = &authority.nochain {
                     staged = staged.authority(path, &issuer.chain, 1);
                 }
@@ -94,6 +99,11 @@ impl Pki<'_> {
                 key_kept,
                 ..Issued::new(&entry.name, entry.file(), &leaf)
             });
+            let event = match &renewal.serial {
+                Some(serial) => event.with_old_serial(serial),
+                None => event,
+            };
+            staged = staged.log(event.with_certificate(&leaf)?);
             staged = stage::leaf(
                 staged,
                 self.store,
@@ -112,7 +122,7 @@ impl Pki<'_> {
             let record = Record::new(boundary, Made::Adopted, definition, now);
             staged = staged.bytes(&record::path()?, Secrecy::Public, record.to_json()?);
         }
-        apply(boundary, &diagnostic, self.store, &staged, issued, now)
+        apply(boundary, &diagnostic, self.store, staged, issued, now)
     }
 
     fn planned(&self, renewal: &Renewal) -> Result<Planned<'_>, Error> {
