@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::journal::{Journal, Keys, Rotated, sha256};
 use super::outline::Outline;
 use super::status::{Status, waiting};
+use super::step::{confirmed, entered, removed};
 use super::{Advance, Phase, Role, Step, names, pass, refuse, stage_journal};
 use crate::catalogue::{Entry, KeySetEntry};
 use crate::clock::Clock;
@@ -148,6 +149,7 @@ impl KeyRotation<'_> {
         if let Some(public) = files.public {
             staged = staged.bytes(&self.paths.public, Secrecy::Public, public);
         }
+        let staged = staged.log(entered(&self.entry.name, None, Some(&journal)));
         self.finish(boundary, staged, None, Some(&journal), now)
     }
 
@@ -197,7 +199,9 @@ impl KeyRotation<'_> {
             None => {
                 let staged = self.without_staged(self.staged(Phase::Prepare));
                 let staged = staged.remove(&self.paths.own.journal);
-                self.finish(boundary, staged, Some(journal.phase), None, now)
+                let from = Some(journal.phase);
+                let staged = staged.log(entered(&self.entry.name, from, None));
+                self.finish(boundary, staged, from, None, now)
             }
         }
     }
@@ -217,7 +221,9 @@ impl KeyRotation<'_> {
         let mut journal = self.begun()?;
         let from = journal.phase;
         pass(&mut journal, checkpoints, now)?;
-        self.finish(boundary, self.staged(from), Some(from), Some(&journal), now)
+        let event = confirmed(&self.entry.name, from, checkpoints);
+        let staged = self.staged(from).log(event);
+        self.finish(boundary, staged, Some(from), Some(&journal), now)
     }
 
     /// How far it is, without changing anything.
@@ -459,7 +465,9 @@ impl KeyRotation<'_> {
             }
             staged = self.without_staged(staged);
         }
-        self.finish(boundary, staged, Some(journal.phase), Some(&next), now)
+        let from = Some(journal.phase);
+        let staged = staged.log(entered(&self.entry.name, from, Some(&next)));
+        self.finish(boundary, staged, from, Some(&next), now)
     }
 
     fn finish(
@@ -474,8 +482,9 @@ impl KeyRotation<'_> {
             staged = stage_journal(staged, &self.paths.own, journal)?;
         }
         let diagnostic: Diagnostic = diagnostic()?;
-        let report = apply(boundary, &diagnostic, self.pki.store, &staged, Vec::new(), now)?;
-        Ok(Step::new(&self.entry.name, from, journal, &staged, report))
+        let removed = removed(&staged);
+        let report = apply(boundary, &diagnostic, self.pki.store, staged, Vec::new(), now)?;
+        Ok(Step::new(&self.entry.name, from, journal, removed, report))
     }
 
     fn staged(&self, to: Phase) -> Staged {

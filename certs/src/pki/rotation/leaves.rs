@@ -3,6 +3,7 @@
 use fips_core::{Boundary, Diagnostic};
 
 use super::Rotation;
+use crate::audit::{Event, EventKind};
 use crate::catalogue::{Credentials, KubeconfigEntry, LeafEntry, Place};
 use crate::clock::FixedClock;
 use crate::error::Error;
@@ -55,6 +56,11 @@ impl Rotation<'_> {
                 old_serial: old.map(|old| old.serial()),
                 old_expires: old.map(|old| old.not_after()),
                 ..Issued::new(&entry.name, entry.file(), &leaf)
+            });
+            let event = Event::new(EventKind::Renewed, &entry.name).with_certificate(&leaf)?;
+            staged = staged.log(match old {
+                Some(old) => event.with_old_serial(old.serial()),
+                None => event,
             });
             staged = stage::leaf(staged, store, catalogue, entry, issuer, &leaf, &key)?;
         }

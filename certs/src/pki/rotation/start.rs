@@ -5,7 +5,9 @@ use time::OffsetDateTime;
 
 use super::held::Held;
 use super::journal::{Authorities, Identity, Journal, Rotated, sha256};
+use super::step::entered;
 use super::{Phase, Rotation, Step, stage_journal};
+use crate::audit::{Event, EventKind};
 use crate::certificate::Certificate;
 use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
@@ -69,6 +71,7 @@ impl Rotation<'_> {
             old_expires: Some(first.not_after()),
             ..Issued::new(&entry.name, &self.paths.new, new.certificate())
         }];
+        staged = staged.log(made(&entry.name, new.certificate())?);
         let crossed = self.cross_sign(boundary, &new, first, &moment)?;
         for (cross, path) in [
             (&crossed.new_by_old, &self.paths.new_by_old),
@@ -77,6 +80,7 @@ impl Rotation<'_> {
             if let Some(cross) = cross {
                 let content = cross.to_pem().into_bytes();
                 issued.push(Issued::new(&entry.name, path, cross));
+                staged = staged.log(made(&entry.name, cross)?);
                 staged = staged.bytes(path, Secrecy::Public, content);
             }
         }
@@ -117,8 +121,9 @@ impl Rotation<'_> {
             held.bundle(&entry.name, phase, now, &diagnostic)?;
         }
         staged = stage_journal(staged, &self.paths, &journal)?;
-        let report = apply(boundary, &diagnostic, store, &staged, issued, now)?;
-        Ok(Step::new(&entry.name, None, Some(&journal), &staged, report))
+        let staged = staged.log(entered(&entry.name, None, Some(&journal)));
+        let report = apply(boundary, &diagnostic, store, staged, issued, now)?;
+        Ok(Step::new(&entry.name, None, Some(&journal), Vec::new(), report))
     }
 
     /// Why [`start`](Self::start) would refuse, without making anything.
@@ -230,6 +235,11 @@ impl Rotation<'_> {
             ..crossed
         })
     }
+}
+
+/// A certificate that was made, for the audit log.
+pub(super) fn made(name: &str, certificate: &Certificate) -> Result<Event, Error> {
+    Event::new(EventKind::Issued, name).with_certificate(certificate)
 }
 
 /// The cross-certificates that could be made.

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use super::held::Held;
 use super::journal::{Authorities, Journal, Rotated, sha256};
 use super::{Checkpoint, Paths, Phase, Rotation, pass, stage_journal};
+use crate::audit::{Event, EventKind};
 use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
 use crate::issue::Authority;
@@ -56,7 +57,7 @@ impl Step {
         name: &str,
         from: Option<Phase>,
         journal: Option<&Journal>,
-        staged: &Staged,
+        removed: Vec<String>,
         report: Report,
     ) -> Self {
         let mut remarks = Vec::new();
@@ -70,11 +71,47 @@ impl Step {
             from,
             phase: journal.map(|journal| journal.phase),
             report,
-            removed: staged.removed().map(ToString::to_string).collect(),
+            removed,
             checkpoints: journal.map(Journal::open).unwrap_or_default(),
             remarks,
         }
     }
+}
+
+/// A step, for the audit log.
+pub(super) fn entered(name: &str, from: Option<Phase>, to: Option<&Journal>) -> Event {
+    let from = from.map_or("nothing", Phase::name);
+    let to_name = to.map_or("given up", |journal| journal.phase.name());
+    let mut reason = format!("{from} -> {to_name}");
+    let passed = to.map(|journal| journal.passed.as_slice()).unwrap_or_default();
+    let forced: Vec<&str> = passed
+        .iter()
+        .filter(|passed| passed.forced)
+        .map(|passed| passed.checkpoint.as_str())
+        .collect();
+    if !forced.is_empty() {
+        reason += &format!("; skipped by force: {}", forced.join(", "));
+    }
+    if let Some(Rotated::Authority(authorities)) = to.map(|journal| &journal.subject) {
+        if !authorities.given_up.is_empty() {
+            reason += &format!("; given up: {}", authorities.given_up.join(", "));
+        }
+        if let Some(why) = &authorities.recovery {
+            reason += &format!("; {why}");
+        }
+    }
+    Event::new(EventKind::RotationStep, name).with_reason(reason)
+}
+
+/// A confirmation, for the audit log.
+pub(super) fn confirmed(name: &str, phase: Phase, checkpoints: &[String]) -> Event {
+    let reason = format!("{phase}: confirmed {}", checkpoints.join(", "));
+    Event::new(EventKind::RotationStep, name).with_reason(reason)
+}
+
+/// What is removed, for the report.
+pub(super) fn removed(staged: &Staged) -> Vec<String> {
+    staged.removed().map(ToString::to_string).collect()
 }
 
 impl Rotation<'_> {
@@ -148,10 +185,12 @@ impl Rotation<'_> {
         let mut journal = self.begun()?;
         let from = journal.phase;
         pass(&mut journal, checkpoints, now)?;
-        let staged = Staged::new(format!("rotate {}: confirm", self.entry.name));
+        let staged = Staged::new(format!("rotate {}: confirm", self.entry.name))
+            .log(confirmed(&self.entry.name, from, checkpoints));
         let staged = stage_journal(staged, &self.paths, &journal)?;
-        let report = apply(boundary, &diagnostic, self.pki.store, &staged, Vec::new(), now)?;
-        Ok(Step::new(&self.entry.name, Some(from), Some(&journal), &staged, report))
+        let report = apply(boundary, &diagnostic, self.pki.store, staged, Vec::new(), now)?;
+        let name = &self.entry.name;
+        Ok(Step::new(name, Some(from), Some(&journal), Vec::new(), report))
     }
 
     /// Why [`rollback`](Self::rollback) would refuse.
@@ -264,9 +303,11 @@ impl Rotation<'_> {
             }
         }
         staged = stage_journal(staged, paths, &next)?;
-        let report = apply(boundary, diagnostic, self.pki.store, &staged, issued, now)?;
         let from = Some(journal.phase);
-        Ok(Step::new(&entry.name, from, Some(&next), &staged, report))
+        let staged = staged.log(entered(&entry.name, from, Some(&next)));
+        let removed = removed(&staged);
+        let report = apply(boundary, diagnostic, self.pki.store, staged, issued, now)?;
+        Ok(Step::new(&entry.name, from, Some(&next), removed, report))
     }
 
     /// The copy of the certificate that signs in `to`; the old one's as it was.
@@ -302,8 +343,11 @@ impl Rotation<'_> {
             staged = staged.remove(path);
         }
         staged = staged.remove(&self.paths.journal);
-        let report = apply(boundary, diagnostic, self.pki.store, &staged, Vec::new(), now)?;
-        Ok(Step::new(&self.entry.name, Some(journal.phase), None, &staged, report))
+        let from = Some(journal.phase);
+        let staged = staged.log(entered(&self.entry.name, from, None));
+        let removed = removed(&staged);
+        let report = apply(boundary, diagnostic, self.pki.store, staged, Vec::new(), now)?;
+        Ok(Step::new(&self.entry.name, from, None, removed, report))
     }
 
     fn file(&self, path: &EntryPath) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
