@@ -51,12 +51,13 @@ async fn request(run: &Run) -> Result<(String, String), Box<dyn std::error::Erro
     let socket = TcpStream::connect(("127.0.0.1", run.ports.api)).await?;
     let name = ServerName::try_from("kubernetes.default.svc")?;
     let connecting = TlsConnector::from(config.rustls()).connect(name, socket);
-    let mut stream = timeout(PATIENCE, connecting)
-        .await?
-        .map_err(|error| match Explanation::of_io(&error) {
-            Some(explanation) => explanation.to_string(),
-            None => error.to_string(),
-        })?;
+    let mut stream =
+        timeout(PATIENCE, connecting)
+            .await?
+            .map_err(|error| match Explanation::of_io(&error) {
+                Some(explanation) => explanation.to_string(),
+                None => error.to_string(),
+            })?;
     let session = Session::of(stream.get_ref().1)?;
     let negotiated = format!("{} {}", session.version, session.suite);
     stream

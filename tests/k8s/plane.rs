@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::Outcome;
 
-/// How long a component may take to end when it is asked to.
-const END: Duration = Duration::from_secs(30);
+/// How long a component may take to end when it is asked to. The API server waits for watches
+/// far longer; a kubelet kills it after its grace period, of half a minute.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// One component.
 pub(crate) struct Component {
@@ -63,7 +64,7 @@ impl Component {
         Ok(())
     }
 
-    /// Ends it as its supervisor would, by SIGTERM.
+    /// Ends it as its supervisor would: by SIGTERM, then by SIGKILL.
     pub(crate) fn stop(&mut self) -> Outcome {
         let Some(mut process) = self.process.take() else {
             return Ok(());
@@ -73,17 +74,17 @@ impl Component {
             let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
         }
         let began = Instant::now();
-        loop {
+        while began.elapsed() < GRACE {
             match process.try_wait() {
+                Ok(None) => sleep(Duration::from_millis(50)),
                 Ok(Some(_)) => return Ok(()),
-                Ok(None) if began.elapsed() < END => sleep(Duration::from_millis(50)),
-                Ok(None) | Err(_) => {
-                    let _ = process.kill();
-                    let _ = process.wait();
-                    return Err(format!("{} did not end within {END:?}", self.name));
-                }
+                Err(error) => return Err(format!("{} cannot be ended: {error}", self.name)),
             }
         }
+        let ended = process.kill().and_then(|()| process.wait());
+        ended
+            .map(drop)
+            .map_err(|error| format!("{} cannot be killed: {error}", self.name))
     }
 
     /// An error once it has ended by itself.
