@@ -59,11 +59,16 @@ pub(crate) fn service_account_keys(run: &mut Run, old: Tokens) -> Outcome<Tokens
     ])?;
     let load = Load::start(run)?;
 
-    step(run, Rotating::ServiceAccountKeys)?;
+    step(run, Rotating::ServiceAccountKeys, &mut |_, _| Ok(()))?;
     old.check(run)?;
 
-    step(run, Rotating::ServiceAccountKeys)?;
-    old.check(run)?;
+    step(run, Rotating::ServiceAccountKeys, &mut |run, checkpoint| {
+        if checkpoint == "tokens-without-end" {
+            run.ok("the new key signs; tokens of the old one:");
+            old.check(run)?;
+        }
+        Ok(())
+    })?;
     let new = Tokens(vec![
         tokens::in_secret(run, "reader")?,
         tokens::requested(run)?,
@@ -77,7 +82,7 @@ pub(crate) fn service_account_keys(run: &mut Run, old: Tokens) -> Outcome<Tokens
     load.finish(run)?;
 
     sleep(Duration::from_secs(2));
-    step(run, Rotating::ServiceAccountKeys)?;
+    step(run, Rotating::ServiceAccountKeys, &mut |_, _| Ok(()))?;
     new.check(run)?;
     for token in &old.0 {
         token.refused(run)?;
@@ -93,7 +98,7 @@ pub(crate) fn authorities(run: &mut Run) -> Outcome {
         let load = Load::start(run)?;
         run.fipsctl(&["pki", "rotate-ca", "start", run.root_text(), name])?;
         for _ in 0..3 {
-            step(run, Rotating::Authority(name))?;
+            step(run, Rotating::Authority(name), &mut |_, _| Ok(()))?;
             works(run)?;
         }
         load.finish(run)?;
@@ -110,8 +115,12 @@ enum Rotating {
     ServiceAccountKeys,
 }
 
-/// Enters the next phase, does what it asks for, and confirms each.
-fn step(run: &mut Run, what: Rotating) -> Outcome {
+/// Enters the next phase, does what it asks for, and confirms each; `before` looks first.
+fn step(
+    run: &mut Run,
+    what: Rotating,
+    before: &mut dyn FnMut(&mut Run, &str) -> Outcome,
+) -> Outcome {
     let root = run.root_text().to_owned();
     let words = |verb: &'static str| -> Vec<&str> {
         match what {
@@ -136,6 +145,7 @@ fn step(run: &mut Run, what: Rotating) -> Outcome {
         return Err(format!("{name} at {phase} has no checkpoints: {said}"));
     }
     for checkpoint in &checkpoints {
+        before(run, checkpoint)?;
         reach(run, checkpoint, &text(&phase))
             .map_err(|why| format!("{name} at {phase}, {checkpoint}: {why}"))?;
         let mut confirm = words("confirm");
@@ -159,7 +169,10 @@ fn reach(run: &mut Run, checkpoint: &str, phase: &str) -> Outcome {
             agent::kubelet(run)?;
             served_as_on_disk(run)
         }
-        "restart-apiserver" | "restart-etcd-clients" => run.restart("kube-apiserver"),
+        "restart-apiserver" | "restart-etcd-clients" => {
+            run.restart("kube-apiserver")?;
+            run.revive()
+        }
         "restart-controller-manager" => run.restart("kube-controller-manager"),
         "restart-etcd" => run.restart("etcd"),
         "restart-scheduler" => run.restart("kube-scheduler"),

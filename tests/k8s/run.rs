@@ -179,9 +179,16 @@ impl Run {
         }
     }
 
-    /// The log of a component.
-    pub(crate) fn log(&mut self, name: &str) -> Outcome<String> {
-        Ok(self.component(name)?.log())
+    /// Starts what has ended by itself, as a supervisor does: kube-controller-manager gives up
+    /// when the API server is not there at its start.
+    pub(crate) fn revive(&mut self) -> Outcome {
+        for (name, _) in self.layout.flags {
+            if self.component(name)?.alive().is_err() {
+                self.restart(name)?;
+                self.ok(&format!("{name} had ended by itself, and is started again"));
+            }
+        }
+        Ok(())
     }
 
     /// No component ended by itself.
