@@ -177,14 +177,20 @@ pub(crate) fn root_ca(run: &Run) -> Outcome {
     let file = run.file(&format!("{}.crt", run.layout.server_ca));
     rotation::wait("not every service account has the authority's file", || {
         let expected = std::fs::read_to_string(&file).map_err(|e| e.to_string())?;
-        let expected = BASE64.encode(expected.as_bytes());
-        let maps = r#"go-template={{range .items}}{{if eq .metadata.name "kube-root-ca.crt"}}{{index .data "ca.crt" | base64encode}}{{"\n"}}{{end}}{{end}}"#;
-        let secrets = r#"go-template={{range .items}}{{if eq .type "kubernetes.io/service-account-token"}}{{index .data "ca.crt"}}{{"\n"}}{{end}}{{end}}"#;
         let mut found = Vec::new();
-        for (kind, template) in [("configmaps", maps), ("secrets", secrets)] {
-            let words = ["get", kind, "--all-namespaces", "-o", template];
+        for kind in ["configmaps", "secrets"] {
+            let words = ["get", kind, "--all-namespaces", "-o", "json"];
             let said = run.kubectl().get(&admin, &words)?;
-            found.extend(said.lines().map(ToOwned::to_owned));
+            let list: serde_json::Value = serde_json::from_str(&said).map_err(|e| e.to_string())?;
+            for item in list["items"].as_array().into_iter().flatten() {
+                let ca = item["data"]["ca.crt"].as_str().unwrap_or_default();
+                if item["metadata"]["name"] == "kube-root-ca.crt" {
+                    found.push(ca.to_owned());
+                } else if item["type"] == "kubernetes.io/service-account-token" {
+                    let ca = BASE64.decode(ca.as_bytes()).map_err(|e| e.to_string())?;
+                    found.push(String::from_utf8_lossy(&ca).into_owned());
+                }
+            }
         }
         Ok(found.len() > 1 && found.iter().all(|one| *one == expected))
     })
