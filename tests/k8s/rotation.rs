@@ -164,7 +164,7 @@ fn step(
 /// Does what a checkpoint asks for, or sees that it is so.
 fn reach(run: &mut Run, checkpoint: &str, phase: &str) -> Outcome {
     match checkpoint {
-        "aggregated" => aggregated(run),
+        "aggregated" => aggregated(run, phase),
         "leaves" => {
             agent::kubelet(run)?;
             served_as_on_disk(run)
@@ -195,8 +195,14 @@ fn works(run: &Run) -> Outcome {
 }
 
 /// What aggregated API servers verify by is as the files are.
-fn aggregated(run: &Run) -> Outcome {
+fn aggregated(run: &Run, phase: &str) -> Outcome {
     let admin = run.file(run.layout.admin);
+    if phase == "retire" {
+        // The API server adds what is new, and removes nothing; it writes the whole anew.
+        let words = ["delete", "configmap", "extension-apiserver-authentication"];
+        let words = [&words[..], &["-n", "kube-system"]].concat();
+        run.kubectl().get(&admin, &words)?;
+    }
     let pairs = [
         ("client-ca-file", run.layout.client_ca),
         ("requestheader-client-ca-file", run.layout.proxy_ca),
