@@ -15,7 +15,6 @@
 mod agent;
 mod csr;
 mod identities;
-mod interim;
 mod kubectl;
 mod layout;
 mod load;
@@ -25,6 +24,7 @@ mod rotation;
 mod run;
 mod strangers;
 mod tokens;
+mod tree;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -91,7 +91,7 @@ fn usage() -> ExitCode {
 /// Everything, on one tree.
 fn test(run: &mut Run) -> Outcome {
     run.begin("the tree, and the components on it");
-    run.make_tree()?;
+    tree::make(run)?;
     run.start()?;
 
     run.begin("what a node of its own has: kubelet and kube-proxy");

@@ -41,6 +41,16 @@ impl Component {
         self.name
     }
 
+    /// Gives a flag another value from the next start on.
+    pub(crate) fn set_flag(&mut self, name: &str, value: &str) {
+        let start = format!("--{name}=");
+        for flag in &mut self.flags {
+            if flag.starts_with(&start) {
+                *flag = format!("{start}{value}");
+            }
+        }
+    }
+
     pub(crate) fn start(&mut self) -> Outcome {
         let log = File::options()
             .create(true)

@@ -173,7 +173,10 @@ fn reach(run: &mut Run, checkpoint: &str, phase: &str) -> Outcome {
             run.restart("kube-apiserver")?;
             run.revive()
         }
-        "restart-controller-manager" => run.restart("kube-controller-manager"),
+        "restart-controller-manager" => {
+            signing_file(run)?;
+            run.restart("kube-controller-manager")
+        }
         "restart-etcd" => run.restart("etcd"),
         "restart-scheduler" => run.restart("kube-scheduler"),
         "service-account-ca" => tokens::root_ca(run),
@@ -185,6 +188,28 @@ fn reach(run: &mut Run, checkpoint: &str, phase: &str) -> Outcome {
             "at {phase}, {other} is asked for, which this test does not know"
         )),
     }
+}
+
+/// kubeadm has requests signed with the authority's own file, where kube-controller-manager takes
+/// no more than one certificate: while two are trusted, it gets a file with the first alone.
+fn signing_file(run: &mut Run) -> Outcome {
+    if run.layout.name == "rke2" {
+        return Ok(());
+    }
+    let file = run.file(&format!("{}.crt", run.layout.client_ca));
+    let text = std::fs::read_to_string(&file).map_err(|error| error.to_string())?;
+    let alone = run.folder.join("signing-ca.crt");
+    let end = "-----END CERTIFICATE-----\n";
+    let first = text.split_inclusive(end).next().unwrap_or_default();
+    std::fs::write(&alone, first).map_err(|error| error.to_string())?;
+    let named = if certificates(&text).len() > 1 {
+        alone
+    } else {
+        file
+    };
+    run.component("kube-controller-manager")?
+        .set_flag("cluster-signing-cert-file", &named.to_string_lossy());
+    Ok(())
 }
 
 /// What every controller is for still happens.

@@ -196,7 +196,7 @@ impl Run {
         self.components.iter_mut().try_for_each(Component::alive)
     }
 
-    fn component(&mut self, name: &str) -> Outcome<&mut Component> {
+    pub(crate) fn component(&mut self, name: &str) -> Outcome<&mut Component> {
         self.components
             .iter_mut()
             .find(|component| component.name() == name)
@@ -244,13 +244,6 @@ impl Run {
     pub(crate) fn unique(&self) -> u32 {
         self.given.set(self.given.get() + 1);
         self.given.get()
-    }
-
-    /// Makes the tree.
-    pub(crate) fn make_tree(&self) -> Outcome {
-        crate::interim::make(&self.root, self.layout.name == "rke2", self.ports.api)?;
-        self.ok("fipsctl pki init");
-        Ok(())
     }
 }
 
