@@ -3,7 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::sealing::SealingFault;
 use crate::store::EntryPath;
+use crate::token::TokenRefused;
 
 /// Why a PKI could not be made, read, checked or renewed.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +36,14 @@ pub enum Error {
         /// The option.
         option: String,
         /// What is wrong with it.
+        why: String,
+    },
+    /// A catalogue written as TOML does not make sense.
+    #[error("catalogue file, line {line}: {why}")]
+    CatalogueFile {
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong there.
         why: String,
     },
     /// Bytes that are no certificate this crate reads.
@@ -72,7 +82,13 @@ pub enum Error {
         /// The entry.
         path: EntryPath,
     },
-    /// The gate of this process and the PKI's record do not fit.
+    /// A file is there already, and may not be replaced.
+    #[error("{path} exists already; choose another name, or ask for it to be replaced", path = path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The gate of this process, and the PKI's record or a sealed thing's header, do not fit.
     #[error("{0}")]
     Gate(GateMismatch),
     /// A file operation failed.
@@ -206,6 +222,20 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// Something cannot be revoked.
+    #[error("{what} cannot be revoked: {why}")]
+    Revocation {
+        /// What was to be revoked.
+        what: String,
+        /// Why not, and how to mend it.
+        why: String,
+    },
+    /// Bytes that are no revocation list this crate takes, or a list that cannot be made.
+    #[error("not a usable revocation list: {why}")]
+    RevocationList {
+        /// What is wrong.
+        why: String,
+    },
     /// A step of a rotation cannot be taken.
     #[error("the rotation of {name}: {why}")]
     Rotation {
@@ -231,6 +261,20 @@ pub enum Error {
         action: &'static str,
         /// What was answered, and how to mend it.
         why: String,
+    },
+    /// A join token or a node's password is not taken.
+    #[error("refused: {0}")]
+    Token(#[from] TokenRefused),
+    /// Something could not be sealed or opened.
+    #[error(transparent)]
+    Sealing(#[from] SealingFault),
+    /// A stream could not be read or written.
+    #[error("cannot {action}: {source}")]
+    Stream {
+        /// What was being done.
+        action: &'static str,
+        /// What the operating system answered.
+        source: io::Error,
     },
     /// A file is larger than any entry may be.
     #[error("{path} is larger than {limit} bytes, the most an entry may have", path = path.display())]
@@ -295,4 +339,16 @@ pub enum GateMismatch {
          boundary strictly, or evaluate on a PKI of its own"
     )]
     MadeUnderStrictGate,
+    /// Sealed under evaluation, and this process is strict.
+    #[error(
+        "this was sealed under evaluation, outside of a FIPS kernel; a strict boundary does not \
+         open it: seal it again from its source"
+    )]
+    SealedUnderEvaluation,
+    /// Sealed under a strict gate, and this process runs an evaluation.
+    #[error(
+        "this was sealed under a strict boundary; an evaluation does not open it: enter the \
+         boundary strictly"
+    )]
+    SealedUnderStrictGate,
 }

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use common::{
-    DAY, MemoryStore, START, boundary, certtool, check, clock, diagnostic, made, openssl, path,
+    DAY, MemoryStore, START, boundary, certtool, check, clock, diagnostic, made, openssl,
 };
+use fips_certs::catalogue::{Catalogue, Options, Program};
 use fips_certs::pki::rotation::{Advance, Phase, Step};
 use fips_certs::pki::{RenewalPolicy, Status};
 use fips_certs::{Certificate, Clock, Error, FixedClock, Pki, SystemClock};
@@ -21,7 +22,10 @@ const LEAVES: [&str; 2] = ["tls/etcd/client.crt", "tls/etcd/server-client.crt"];
 
 fn start(store: &MemoryStore, clock: &FixedClock) -> Step {
     let pki = Pki::open(store).unwrap();
-    pki.rotation(NAME).unwrap().start(&boundary(), clock).unwrap()
+    pki.rotation(NAME)
+        .unwrap()
+        .start(&boundary(), clock)
+        .unwrap()
 }
 
 fn next(store: &MemoryStore, clock: &FixedClock) -> Result<Step, Error> {
@@ -47,7 +51,11 @@ fn confirm(store: &MemoryStore, clock: &FixedClock) {
 
 /// Everything but the rotation's own files and the leaves.
 fn trust(store: &MemoryStore) -> BTreeMap<String, Vec<u8>> {
-    let leaf = |name: &str| LEAVES.iter().any(|leaf| leaf[..leaf.len() - 3] == name[..name.len() - 3]);
+    let leaf = |name: &str| {
+        LEAVES
+            .iter()
+            .any(|leaf| leaf[..leaf.len() - 3] == name[..name.len() - 3])
+    };
     store
         .snapshot()
         .into_iter()
@@ -82,7 +90,11 @@ fn in_each_phase_who_trusts_either_takes_the_leaves() {
                 );
             } else {
                 let arguments: Vec<&str> = verify.split_whitespace().collect();
-                assert!(!common::run("openssl", "openssl", &arguments, root).status.success());
+                assert!(
+                    !common::run("openssl", "openssl", &arguments, root)
+                        .status
+                        .success()
+                );
             }
         }
     };
@@ -99,7 +111,10 @@ fn in_each_phase_who_trusts_either_takes_the_leaves() {
                 Err(Error::Rotation { why, .. }) => why,
                 other => panic!("{other:?}"),
             };
-            assert!(refused.contains("waits for servers") || phase == Phase::Retire, "{refused}");
+            assert!(
+                refused.contains("waits for servers") || phase == Phase::Retire,
+                "{refused}"
+            );
             confirm(&store, &now);
         }
         let root = scratch.path().join(phase.name());
@@ -120,8 +135,15 @@ fn in_each_phase_who_trusts_either_takes_the_leaves() {
     }
     assert_eq!(store.content(FILE), new);
     let pki = Pki::open(&store).unwrap();
-    let status = pki.rotation(NAME).unwrap().status(&diagnostic(), now.now()).unwrap();
-    assert!(status.done && status.next.is_none() && status.blocked.is_empty(), "{status:?}");
+    let status = pki
+        .rotation(NAME)
+        .unwrap()
+        .status(&diagnostic(), now.now())
+        .unwrap();
+    assert!(
+        status.done && status.next.is_none() && status.blocked.is_empty(),
+        "{status:?}"
+    );
     // Of the rotation the journal alone is left, and another one may begin.
     let left: Vec<String> = store
         .snapshot()
@@ -139,12 +161,18 @@ fn each_step_taken_back_restores_the_trust_byte_for_byte() {
     // A file of another program: text before the certificate, trust of its own after it.
     let other = MemoryStore::default();
     Pki::init(&boundary(), &other, common::catalogue(), &clock).unwrap();
-    let odd = [b"a remark\r\n", &store.content(FILE)[..], &other.content(FILE)].concat();
+    let odd = [
+        b"a remark\r\n",
+        &store.content(FILE)[..],
+        &other.content(FILE),
+    ]
+    .concat();
     store.set(FILE, odd.strip_suffix(b"\n").unwrap());
 
     let first = trust(&store);
     start(&store, &clock);
-    let (prepared, all_prepared) = (trust(&store), store.snapshot());
+    let behind = |store: &MemoryStore| LEAVES.map(|leaf| store.certificates(leaf).len());
+    let (prepared, alone) = (trust(&store), behind(&store));
     assert_eq!(first, prepared);
     next(&store, &clock).unwrap();
     let both = trust(&store);
@@ -155,7 +183,10 @@ fn each_step_taken_back_restores_the_trust_byte_for_byte() {
     let new_leaves = LEAVES.map(|leaf| store.certificates(leaf)[0].clone());
 
     let step = rollback(&store, &clock).unwrap();
-    assert_eq!((step.from, step.phase), (Some(Phase::IssueFromNew), Some(Phase::TrustBoth)));
+    assert_eq!(
+        (step.from, step.phase),
+        (Some(Phase::IssueFromNew), Some(Phase::TrustBoth))
+    );
     assert_eq!(trust(&store), both);
     all_but_strangers(&store, clock.now());
     for (leaf, new) in LEAVES.iter().zip(&new_leaves) {
@@ -172,13 +203,20 @@ fn each_step_taken_back_restores_the_trust_byte_for_byte() {
     assert_eq!(trust(&store), both);
     assert!(matches!(next(&store, &clock), Err(Error::Rotation { .. })));
     rollback(&store, &clock).unwrap();
-    let leaves_of = |all: &BTreeMap<_, Vec<u8>>| LEAVES.map(|leaf| all[&path(leaf)].len());
-    assert_eq!(leaves_of(&store.snapshot()), leaves_of(&all_prepared));
+    assert_eq!(behind(&store), alone);
     let step = rollback(&store, &clock).unwrap();
     assert_eq!(step.phase, None);
     assert_eq!(trust(&store), first);
-    assert!(!store.snapshot().keys().any(|name| name.as_str().contains("rotation")));
-    assert!(matches!(rollback(&store, &clock), Err(Error::Rotation { .. })));
+    assert!(
+        !store
+            .snapshot()
+            .keys()
+            .any(|name| name.as_str().contains("rotation"))
+    );
+    assert!(matches!(
+        rollback(&store, &clock),
+        Err(Error::Rotation { .. })
+    ));
 }
 
 /// The trust of another program's is nobody's root here, and well all the same.
@@ -200,7 +238,10 @@ fn retiring_waits_for_every_live_leaf_of_the_old_one() {
     next(&store, &clock).unwrap();
     confirm(&store, &clock);
     let refused = next(&store, &clock).unwrap_err().to_string();
-    assert!(refused.contains("tls/extra.crt") && refused.contains(&serial), "{refused}");
+    assert!(
+        refused.contains("tls/extra.crt") && refused.contains(&serial),
+        "{refused}"
+    );
 
     let pki = Pki::open(&store).unwrap();
     let rotation = pki.rotation(NAME).unwrap();
@@ -220,8 +261,14 @@ fn retiring_waits_for_every_live_leaf_of_the_old_one() {
         .unwrap()[0]
         .serial();
     rotation.next(&boundary(), &advance, &clock).unwrap();
-    assert_eq!(store.content(&format!("fips/retired/etcd/server-ca/{old}.key")), before);
-    assert!(matches!(rollback(&store, &clock), Err(Error::Rotation { .. })));
+    assert_eq!(
+        store.content(&format!("fips/retired/etcd/server-ca/{old}.key")),
+        before
+    );
+    assert!(matches!(
+        rollback(&store, &clock),
+        Err(Error::Rotation { .. })
+    ));
     // One that has ended keeps nothing.
     let store_two = made();
     start(&store_two, &clock);
@@ -232,7 +279,11 @@ fn retiring_waits_for_every_live_leaf_of_the_old_one() {
     confirm(&store_two, &clock);
     let late = FixedClock::new(START + DAY * 366);
     let pki = Pki::open(&store_two).unwrap();
-    let status = pki.rotation(NAME).unwrap().status(&diagnostic(), late.now()).unwrap();
+    let status = pki
+        .rotation(NAME)
+        .unwrap()
+        .status(&diagnostic(), late.now())
+        .unwrap();
     assert_eq!(status.live, []);
 }
 
@@ -245,7 +296,9 @@ fn force_skips_checkpoints_and_nothing_else() {
         let pki = Pki::open(store).unwrap();
         let mut advance = Advance::default();
         advance.force = true;
-        pki.rotation(NAME).unwrap().next(&boundary(), &advance, &clock)
+        pki.rotation(NAME)
+            .unwrap()
+            .next(&boundary(), &advance, &clock)
     };
     let well = store.snapshot();
     let staged = |name: &str| format!("fips/rotation/etcd/server-ca/{name}");
@@ -292,7 +345,10 @@ fn a_journal_that_says_something_unknown_is_an_error() {
         ("\"phase\": \"prepare\"", "\"phase\": \"retired\""),
         ("\"name\": \"etcd/server-ca\"", "\"name\": \"etcd/peer-ca\""),
         ("\"passed\": []", "\"passed\": [], \"more\": 1"),
-        ("\"passed\": []", "\"passed\": [{\"phase\": \"prepare\", \"checkpoint\": \"x\", \"at\": \"2026-11-22T12:00:00Z\", \"forced\": false}]"),
+        (
+            "\"passed\": []",
+            "\"passed\": [{\"phase\": \"prepare\", \"checkpoint\": \"x\", \"at\": \"2026-11-22T12:00:00Z\", \"forced\": false}]",
+        ),
         ("\"before\": \"", "\"before\": \"x"),
         ("{", ""),
     ] {
@@ -300,9 +356,15 @@ fn a_journal_that_says_something_unknown_is_an_error() {
         assert_ne!(bad, good, "{from}");
         store.set(file, bad.clone());
         let error = next(&store, &clock).unwrap_err();
-        assert!(matches!(error, Error::RotationJournal { .. }), "{bad}: {error}");
+        assert!(
+            matches!(error, Error::RotationJournal { .. }),
+            "{bad}: {error}"
+        );
         let error = rollback(&store, &clock).unwrap_err();
-        assert!(matches!(error, Error::RotationJournal { .. }), "{bad}: {error}");
+        assert!(
+            matches!(error, Error::RotationJournal { .. }),
+            "{bad}: {error}"
+        );
     }
     store.set(file, good);
     next(&store, &clock).unwrap();
@@ -321,8 +383,18 @@ fn renewals_go_on_in_every_phase() {
         pki.renew(&boundary(), &plan, &clock).unwrap();
         all_well(&store, clock.now());
         let behind = store.certificates(LEAVES[1]).len() - 1;
-        let phase = pki.rotation(NAME).unwrap().journal().unwrap().unwrap().phase;
-        assert_eq!(behind, if phase == Phase::Retire { 1 } else { 2 }, "{phase}");
+        let phase = pki
+            .rotation(NAME)
+            .unwrap()
+            .journal()
+            .unwrap()
+            .unwrap()
+            .phase;
+        assert_eq!(
+            behind,
+            if phase == Phase::Retire { 1 } else { 2 },
+            "{phase}"
+        );
         confirm(&store, &clock);
     }
 }
@@ -336,8 +408,13 @@ fn what_cannot_be_rotated_says_why() {
     let blocked = |store: &MemoryStore, now| {
         let pki = Pki::open(store).unwrap();
         let rotation = pki.rotation(NAME).unwrap();
-        let why = rotation.start_blocked(&diagnostic(), now).unwrap().join("; ");
-        let refused = rotation.start(&boundary(), &FixedClock::new(now)).unwrap_err();
+        let why = rotation
+            .start_blocked(&diagnostic(), now)
+            .unwrap()
+            .join("; ");
+        let refused = rotation
+            .start(&boundary(), &FixedClock::new(now))
+            .unwrap_err();
         assert!(matches!(refused, Error::Rotation { .. }), "{refused}");
         why
     };
@@ -349,9 +426,115 @@ fn what_cannot_be_rotated_says_why() {
     store.set(KEY, key);
     start(&store, &clock);
     assert!(blocked(&store, START).contains("under way"));
-    assert!(matches!(
-        rollback(&store, &clock).unwrap().phase,
-        None
-    ));
+    assert!(matches!(rollback(&store, &clock).unwrap().phase, None));
     assert!(matches!(next(&store, &clock), Err(Error::Rotation { .. })));
+}
+
+/// A field of a kubeconfig that holds a file in base64.
+fn embedded(store: &MemoryStore, file: &str, field: &str) -> Vec<u8> {
+    let text = String::from_utf8(store.content(file)).unwrap();
+    let field = format!("{field}: ");
+    let line = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(&field));
+    let data = data_encoding::BASE64.decode(line.unwrap().as_bytes());
+    data.unwrap()
+}
+
+#[test]
+fn kubeadm_s_kubeconfigs_hold_both_and_show_leaves_that_both_take() {
+    let scratch = tempfile::tempdir().unwrap();
+    let store = MemoryStore::default();
+    let mut options = Options::new(Program::Kubeadm, "cp-1");
+    options.node_ips = vec!["192.0.2.10".parse().unwrap()];
+    let catalogue = Catalogue::new(options).unwrap();
+    Pki::init(&boundary(), &store, catalogue.clone(), &SystemClock).unwrap();
+    let clock = FixedClock::new(SystemClock.now());
+    let mut force = Advance::default();
+    force.force = true;
+    let pki = Pki::open(&store).unwrap();
+    let rotation = pki.rotation("ca").unwrap();
+    let old = store.content("pki/ca.crt");
+    rotation.start(&boundary(), &clock).unwrap();
+    let new = store.content("fips/rotation/ca/new.crt");
+    for (phase, old_takes, new_takes) in [
+        (Phase::Prepare, true, false),
+        (Phase::TrustBoth, true, true),
+        (Phase::IssueFromNew, true, true),
+        (Phase::Retire, false, true),
+    ] {
+        if phase != Phase::Prepare {
+            rotation.next(&boundary(), &force, &clock).unwrap();
+        }
+        all_well(&store, clock.now());
+        let root = scratch.path().join(phase.name());
+        store.write_to(&root);
+        std::fs::write(root.join("old.crt"), &old).unwrap();
+        std::fs::write(root.join("new.crt"), &new).unwrap();
+        let mut leaves = vec!["pki/apiserver.crt".to_owned()];
+        for entry in catalogue.kubeconfigs() {
+            let file = entry.path.as_str();
+            assert_eq!(
+                embedded(&store, file, "certificate-authority-data"),
+                store.content("pki/ca.crt"),
+                "{file} at {phase}"
+            );
+            let leaf = embedded(&store, file, "client-certificate-data");
+            std::fs::write(root.join(format!("{file}.crt")), leaf).unwrap();
+            leaves.push(format!("{file}.crt"));
+        }
+        for leaf in &leaves {
+            for (trusted, taken) in [
+                ("old.crt", old_takes),
+                ("new.crt", new_takes),
+                ("pki/ca.crt", true),
+            ] {
+                let verify = format!("verify -CAfile {trusted} -untrusted {leaf} {leaf}");
+                let arguments: Vec<&str> = verify.split_whitespace().collect();
+                let output = common::run("openssl", "openssl", &arguments, &root);
+                assert_eq!(
+                    output.status.success(),
+                    taken,
+                    "{leaf} by {trusted} at {phase}"
+                );
+            }
+        }
+    }
+    assert_eq!(store.content("pki/ca.crt"), new);
+}
+
+#[test]
+fn one_below_another_is_rotated_under_it_and_one_above_is_not() {
+    let store = MemoryStore::default();
+    let catalogue = Catalogue::from_toml(
+        "[[authority]]\nname = \"root\"\ncommon_name = \"root\"\n\n\
+         [[authority]]\nname = \"below\"\ncommon_name = \"below\"\nissuer = \"root\"\n\n\
+         [[leaf]]\nname = \"web\"\ncommon_name = \"web\"\nnames = [\"web.example.org\"]\n\
+         usages = \"server\"\nissuer = \"below\"\n",
+    )
+    .unwrap();
+    let clock = clock();
+    let (pki, _) = Pki::init(&boundary(), &store, catalogue, &clock).unwrap();
+    let above = pki
+        .rotation("root")
+        .unwrap()
+        .start(&boundary(), &clock)
+        .unwrap_err();
+    assert!(
+        above.to_string().contains("signs the authority below"),
+        "{above}"
+    );
+    let rotation = pki.rotation("below").unwrap();
+    let step = rotation.start(&boundary(), &clock).unwrap();
+    assert!(step.remarks[0].contains("both are below root"), "{step:?}");
+    let mut force = Advance::default();
+    force.force = true;
+    let root = store.certificates("root.crt");
+    for _ in 0..3 {
+        rotation.next(&boundary(), &force, &clock).unwrap();
+        all_well(&store, clock.now());
+        let leaf = store.certificates("web.crt");
+        assert!(leaf.last() == root.last(), "the chain goes up to the root");
+    }
+    assert_eq!(store.certificates("below.crt").len(), 2);
 }

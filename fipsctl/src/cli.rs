@@ -6,8 +6,13 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::agent::AgentCommand;
+use crate::pki::recover::RecoverArgs;
+use crate::pki::rotate::RotateArgs;
 use crate::pki::rotate_ca::RotateCaCommand;
 use crate::pki::rotate_sa::RotateSaCommand;
+use crate::pki::{AuditCommand, TokenCommand};
+use crate::sealing;
 
 const AFTER: &str = "\
 Exit codes: 0 done, 1 findings, 2 usage, 3 refused by the boundary, 4 failed.
@@ -26,6 +31,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Keep a PKI fresh while it runs, and show how fresh it is.
+    #[command(subcommand)]
+    Agent(AgentCommand),
+    /// Seal and open a cluster's bootstrap data; import what k3s stored.
+    #[command(subcommand)]
+    Bootstrap(sealing::BootstrapCommand),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  fipsctl completions bash > /etc/bash_completion.d/fipsctl")]
     Completions {
@@ -34,9 +45,13 @@ pub(crate) enum Command {
     },
     /// Connect by mutual TLS, send a line, print the echo and what was negotiated.
     Connect(ConnectArgs),
+    /// Open a sealed stream: a file appears only once all of it is authentic.
+    Open(sealing::OpenArgs),
     /// Make, check and renew a control plane's PKI.
     #[command(subcommand)]
     Pki(PkiCommand),
+    /// Seal a stream of any length for storage, under a passphrase or a key file.
+    Seal(sealing::SealArgs),
     /// Run the module's own tests now: its integrity and every known answer. Needs no open gate.
     SelfTest(SelfTestArgs),
     /// Serve a mutual-TLS echo, printing what each connection negotiated.
@@ -80,18 +95,39 @@ pub(crate) struct SelfTestArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PkiCommand {
+    /// Look into the audit log: what was done, and whether the log is whole.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Judge every certificate of a PKI; exit 1 when one wants attention. Needs no open gate.
     Check(CheckArgs),
+    /// Issue, show and judge revocation lists.
+    #[command(subcommand)]
+    Crl(crate::pki::CrlCommand),
     /// Make a new PKI: the authorities, etcd's and the API server's leaves, the admin's kubeconfig.
     Init(InitArgs),
+    /// Make good from disk what has expired, is torn or was interrupted.
+    Recover(RecoverArgs),
+    /// Judge certificates by RFC 5280 and the house rules; exit 1 on findings. Needs no open gate.
+    Lint(crate::pki::LintArgs),
     /// Renew the leaves that are due, drifted or torn.
     Renew(RenewArgs),
+    /// Issue leaves anew now: by name, by component, or all.
+    Rotate(RotateArgs),
     /// Replace an authority without losing a connection.
     #[command(subcommand)]
     RotateCa(RotateCaCommand),
     /// Replace the key that service-account tokens are signed with.
     #[command(subcommand)]
     RotateSa(RotateSaCommand),
+    /// Make, judge, list and revoke join tokens.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Revoke certificates, and issue the lists that say so.
+    Revoke(crate::pki::RevokeArgs),
+    /// Show a certificate in words, or a PKI as a tree. Needs no open gate.
+    Show(crate::pki::ShowPkiArgs),
+    /// Validate every path, name, pair and list of a PKI; exit 1 when one fails. Needs no open gate.
+    Verify(crate::pki::VerifyTreeArgs),
 }
 
 /// Which files a PKI consists of.

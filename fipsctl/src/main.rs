@@ -1,12 +1,14 @@
 //! `fipsctl`: the command line of fips-boundary. Parses, enters the boundary, calls the
 //! library, prints.
 
+mod agent;
 mod boundary;
 mod cli;
 mod echo;
 mod exit;
 mod output;
 mod pki;
+mod sealing;
 mod self_test;
 mod session;
 mod status;
@@ -51,6 +53,8 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<u8, Failure> {
     match cli.command {
+        Command::Agent(command) => agent::run(command),
+        Command::Bootstrap(command) => sealing::bootstrap(&command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "fipsctl", &mut script);
@@ -58,7 +62,9 @@ fn run(cli: Cli) -> Result<u8, Failure> {
             Ok(exit::DONE)
         }
         Command::Connect(args) => echo::connect(args),
+        Command::Open(args) => sealing::open(&args),
         Command::Pki(command) => pki::run(command),
+        Command::Seal(args) => sealing::seal(&args),
         Command::SelfTest(args) => self_test::run(args),
         Command::Serve(args) => echo::serve(args),
         Command::Status(args) => status::run(args),

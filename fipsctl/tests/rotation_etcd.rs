@@ -28,7 +28,14 @@ fn no_write_is_lost_while_the_authorities_of_etcd_are_rotated() {
     let scratch = tempfile::tempdir().unwrap();
     let server = scratch.path().join("server");
     let dir = server.to_str().unwrap();
-    fipsctl(&["init", dir, "--node-name", "localhost", "--node-ip", "127.0.0.1"]);
+    fipsctl(&[
+        "init",
+        dir,
+        "--node-name",
+        "localhost",
+        "--node-ip",
+        "127.0.0.1",
+    ]);
     let mut cluster = Cluster::start(&server, scratch.path());
     cluster.wait_healthy();
 
@@ -155,7 +162,14 @@ fn assert_taken(output: &Output) {
 fn curl(url: &str, ca: &Path, pair: &Path) -> Output {
     run(
         Command::new("curl")
-            .args(["--silent", "--show-error", "--fail", "--max-time", "10", "--http1.1"])
+            .args([
+                "--silent",
+                "--show-error",
+                "--fail",
+                "--max-time",
+                "10",
+                "--http1.1",
+            ])
             // In TLS 1.3 a client's handshake is over before the server judges its certificate.
             .args(["--tls-max", "1.2", "--cacert"])
             .arg(ca)
@@ -188,7 +202,13 @@ impl Client {
             Command::new("etcdctl")
                 .env("ETCDCTL_API", "3")
                 .args(["--endpoints", &self.endpoints])
-                .args(["--dial-timeout", "2s", "--command-timeout", "3s", "--cacert"])
+                .args([
+                    "--dial-timeout",
+                    "2s",
+                    "--command-timeout",
+                    "3s",
+                    "--cacert",
+                ])
                 .arg(self.tls.join("server-ca.crt"))
                 .arg("--cert")
                 .arg(self.tls.join("client.crt"))
@@ -240,7 +260,11 @@ impl Writer {
         let written = || self.books.lock().unwrap().written;
         let (until, began) = (written() + more, Instant::now());
         while written() < until {
-            assert!(began.elapsed() < HEALTHY, "{:?}", self.books.lock().unwrap());
+            assert!(
+                began.elapsed() < HEALTHY,
+                "{:?}",
+                self.books.lock().unwrap()
+            );
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -263,7 +287,9 @@ fn write(client: &Client, number: usize, books: &Mutex<Books>) {
             books.written += 1;
             books.slowest = books.slowest.max(began.elapsed());
             if began.elapsed() > ACKNOWLEDGED {
-                books.failed.push(format!("{key} took {:?}", began.elapsed()));
+                books
+                    .failed
+                    .push(format!("{key} took {:?}", began.elapsed()));
             }
             return;
         }
@@ -319,11 +345,27 @@ impl Cluster {
         // setpriv ends etcd with this program even when this program is killed.
         let mut command = Command::new("setpriv");
         command
-            .args(["--pdeathsig", "KILL", "etcd", "--name", &format!("m{index}")])
+            .args([
+                "--pdeathsig",
+                "KILL",
+                "etcd",
+                "--name",
+                &format!("m{index}"),
+            ])
             .arg("--data-dir")
             .arg(self.work.join(format!("m{index}")))
-            .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
-            .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
+            .args([
+                "--listen-client-urls",
+                &client,
+                "--advertise-client-urls",
+                &client,
+            ])
+            .args([
+                "--listen-peer-urls",
+                &peer,
+                "--initial-advertise-peer-urls",
+                &peer,
+            ])
             .args(["--initial-cluster", &initial.join(",")])
             .args(["--initial-cluster-state", "new"])
             .args(["--client-cert-auth", "--peer-client-cert-auth"])
@@ -389,7 +431,11 @@ impl Cluster {
         for index in 0..self.members.len() {
             self.wait_healthy();
             let pid = self.members[index].id().to_string();
-            assert!(run(Command::new("kill").arg(pid), "procps").status.success());
+            assert!(
+                run(Command::new("kill").arg(pid), "procps")
+                    .status
+                    .success()
+            );
             self.members[index].wait().unwrap();
             self.members[index] = self.member(index);
             writer.wait_for(1);
@@ -427,7 +473,12 @@ impl Cluster {
         let leaf = self.leaf(authority);
         let shown = run(
             Command::new("openssl")
-                .args(["s_client", "-connect", &format!("127.0.0.1:{port}"), "-cert"])
+                .args([
+                    "s_client",
+                    "-connect",
+                    &format!("127.0.0.1:{port}"),
+                    "-cert",
+                ])
                 .arg(&leaf)
                 .arg("-key")
                 .arg(leaf.with_extension("key")),

@@ -11,13 +11,29 @@ fn wrong_usage_is_exit_2() {
         &["status", "--output", "csv"],
         &["status", "--evaluation"],
         &["pki"],
+        &["pki", "audit"],
+        &["pki", "audit", "verify", "x", "--expect-head", "1:2"],
+        &["pki", "audit", "show", "x", "--event", "made-up"],
         &["pki", "init"],
+        &["pki", "token"],
+        &["pki", "token", "create", "x", "--role", "admin"],
+        &["pki", "token", "create", "x", "--uses", "0"],
+        &["pki", "token", "create", "x", "--expires", "0s"],
+        &["pki", "token", "create", "x", "--expires", "366d"],
+        &["pki", "token", "create", "x", "--description", "a\nb"],
+        &["pki", "token", "verify", "x", "K10..."],
         &["pki", "init", "x", "--key-type", "ed25519"],
         &["pki", "init", "x", "--key-type", "p521"],
         &["pki", "init", "x", "--leaf-days", "0"],
         &["pki", "init", "x", "--node-ip", "300.1.1.1"],
         &["pki", "renew", "x", "--within-fraction", "1.5"],
         &["pki", "renew", "x", "--all", "--name", "y"],
+        &["pki", "rotate", "x"],
+        &["pki", "rotate-ca"],
+        &["pki", "rotate-ca", "start", "x"],
+        &["pki", "rotate-ca", "confirm", "x", "y"],
+        &["pki", "rotate-sa", "start", "x", "--longest-token", "long"],
+        &["pki", "recover"],
         &["serve"],
         &[
             "serve",
@@ -42,6 +58,36 @@ fn wrong_usage_is_exit_2() {
             "999ms",
         ],
         &["connect"],
+        &["bootstrap"],
+        &["bootstrap", "seal", "x"],
+        &[
+            "bootstrap",
+            "import-k3s",
+            "x",
+            "--cluster",
+            "c",
+            "--key-file",
+            "k",
+        ],
+        &["open", "x", "--verify", "--output-file", "y"],
+        &["open", "x", "--inspect", "--key-file", "k"],
+        &["seal"],
+        &["seal", "x", "--output-file", "y"],
+        &["seal", "x", "--force"],
+        &["seal", "x", "--key-file", "k", "--purpose", "two words"],
+        &["open", "x"],
+        &["seal", "x", "--key-file", "k", "--passphrase-fd", "3"],
+        &["seal", "x", "--new-key", "k"],
+        &["seal", "x", "--passphrase", "never on the command line"],
+        &["seal", "x", "--passphrase-fd", "3", "--iterations", "999"],
+        &[
+            "seal",
+            "x",
+            "--passphrase-fd",
+            "3",
+            "--iterations",
+            "10000001",
+        ],
     ] {
         let run = fipsctl(args);
         assert_eq!(run.code, Some(2), "{args:?}: {run}");
@@ -56,13 +102,40 @@ fn wrong_usage_is_exit_2() {
 fn every_command_has_help_with_an_example() {
     for command in [
         &["status"][..],
+        &["pki", "audit", "head"],
+        &["pki", "audit", "show"],
+        &["pki", "audit", "verify"],
         &["pki", "init"],
         &["pki", "check"],
+        &["pki", "recover"],
         &["pki", "renew"],
+        &["pki", "rotate"],
+        &["pki", "rotate-ca", "confirm"],
+        &["pki", "rotate-ca", "next"],
+        &["pki", "rotate-ca", "plan"],
+        &["pki", "rotate-ca", "rollback"],
+        &["pki", "rotate-ca", "start"],
+        &["pki", "rotate-ca", "status"],
+        &["pki", "rotate-sa", "confirm"],
+        &["pki", "rotate-sa", "next"],
+        &["pki", "rotate-sa", "plan"],
+        &["pki", "rotate-sa", "rollback"],
+        &["pki", "rotate-sa", "start"],
+        &["pki", "rotate-sa", "status"],
+        &["pki", "token", "create"],
+        &["pki", "token", "list"],
+        &["pki", "token", "revoke"],
+        &["pki", "token", "verify"],
+        &["pki", "revoke"],
         &["self-test"],
         &["serve"],
         &["connect"],
         &["completions"],
+        &["seal"],
+        &["open"],
+        &["bootstrap", "import-k3s"],
+        &["bootstrap", "open"],
+        &["bootstrap", "seal"],
     ] {
         let args: Vec<_> = command.iter().copied().chain(["--help"]).collect();
         let run = fipsctl(&args);
@@ -83,7 +156,7 @@ fn completions_for_every_shell() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let run = fipsctl(["completions", shell]);
         assert_eq!(run.code, Some(0), "{run}");
-        for command in ["renew", "self-test"] {
+        for command in ["renew", "seal", "self-test"] {
             assert!(run.stdout.contains(command), "{shell}: {run}");
         }
     }

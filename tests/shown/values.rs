@@ -8,8 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
+use fips_boundary::certs::crl::{RevocationListParams, RevocationReason};
 use fips_boundary::certs::key::{self, KeyType};
+use fips_boundary::certs::pki::rotation::{Advance, Rotated};
+use fips_boundary::certs::pki::{RenewalPolicy, Target, Thresholds};
 use fips_boundary::certs::pki::{RenewalPolicy, Thresholds};
+use fips_boundary::certs::sealing::{
+    self, Binding, FileKey, Passphrase, Secret, envelope, open_k3s_bootstrap,
+};
 use fips_boundary::certs::store::{Change, DirStore, EntryPath, Secrecy};
 use fips_boundary::certs::{
     self, Authority, AuthorityParams, Certificate, Clock, LeafParams, Pki, Subject, SubjectAltName,
@@ -53,23 +59,23 @@ impl Values {
         shown.texts.insert(text);
     }
 
-    fn debug(&mut self, path: &'static str, value: &(impl Debug + ?Sized)) {
+    pub(crate) fn debug(&mut self, path: &'static str, value: &(impl Debug + ?Sized)) {
         self.add(path, "Debug", format!("{value:?}"));
         self.add(path, "Debug", format!("{value:#?}"));
     }
 
-    fn error(&mut self, path: &'static str, value: &(impl Debug + Display)) {
+    pub(crate) fn error(&mut self, path: &'static str, value: &(impl Debug + Display)) {
         self.debug(path, value);
         self.add(path, "Display", value.to_string());
     }
 
-    fn data(&mut self, path: &'static str, value: &(impl Debug + Serialize)) {
+    pub(crate) fn data(&mut self, path: &'static str, value: &(impl Debug + Serialize)) {
         self.debug(path, value);
         self.add(path, "Serialize", serde_json::to_string(value).unwrap());
     }
 
     /// A secret that no text may show.
-    fn secret(&mut self, secret: &[u8]) {
+    pub(crate) fn secret(&mut self, secret: &[u8]) {
         self.secrets.push(secret.to_vec());
     }
 
@@ -122,6 +128,8 @@ pub(crate) fn all() -> Values {
     of_core(&mut values, &boundary);
     of_tls(&mut values, &boundary, work.path());
     of_certs(&mut values, &boundary, work.path());
+    crate::tokens::of_tokens(&mut values, &boundary, work.path());
+    of_sealing(&mut values, &boundary);
     values
 }
 
@@ -318,6 +326,70 @@ fn of_tls(values: &mut Values, boundary: &Boundary, work: &Path) {
     }
 }
 
+fn of_sealing(values: &mut Values, boundary: &Boundary) {
+    // As text, so that it is a passphrase, a key file and a token in one.
+    let key: [u8; 32] = values.random();
+    let text = data_encoding::BASE64.encode(&key);
+    values.secret(text.as_bytes());
+    let passphrase = |text: &str| {
+        let passphrase = Passphrase::new(text.as_bytes().to_vec()).unwrap();
+        passphrase.with_iterations(1000).unwrap()
+    };
+    let file_key = || FileKey::parse(text.as_bytes()).unwrap();
+    values.debug(
+        "fips_certs::sealing::passphrase::Passphrase",
+        &passphrase(&text),
+    );
+    values.debug("fips_certs::sealing::file_key::FileKey", &file_key());
+    let secrets: [Secret; 2] = [passphrase(&text).into(), file_key().into()];
+    let mut errors = Vec::new();
+    for broken in [&text[1..], &text.replace('=', "A"), &text.repeat(30)] {
+        errors.extend(FileKey::parse(broken.as_bytes()).err());
+        errors.extend(Passphrase::new(broken.as_bytes().to_vec()).err());
+        errors.extend(open_k3s_bootstrap(boundary, text.as_bytes(), broken.as_bytes()).err());
+        errors.extend(Binding::new(format!("{broken}\n")).err());
+    }
+    let binding = Binding::new("shown").unwrap();
+    let other = passphrase("another passphrase").into();
+    let (private, _, plain) = values.key(boundary);
+    for secret in &secrets {
+        values.debug("fips_certs::sealing::secret::Secret", secret);
+        let mut sealed = Vec::new();
+        sealing::seal(boundary, &binding, secret, plain.as_bytes(), &mut sealed).unwrap();
+        for at in [
+            0,
+            9,
+            10,
+            11,
+            12,
+            14,
+            40,
+            sealed.len() - 40,
+            sealed.len() - 1,
+        ] {
+            let mut bent = sealed.clone();
+            bent[at] ^= 0x80;
+            for input in [&bent[..], &sealed[..at], text.as_bytes()] {
+                for secret in [secret, &other] {
+                    let mut out = Vec::new();
+                    errors.extend(sealing::open(boundary, &binding, secret, input, &mut out).err());
+                }
+            }
+        }
+        let sealed = key::to_sealed_pem(boundary, &private, secret).unwrap();
+        errors.extend(key::from_pem(boundary, sealed.as_bytes()).err());
+        errors.extend(envelope::open(boundary, &binding, secret, sealed.as_bytes()).err());
+        errors.extend(key::from_sealed_pem(boundary, plain.as_bytes(), secret).err());
+        errors.extend(key::from_sealed_pem(boundary, sealed.as_bytes(), &other).err());
+    }
+    for error in errors {
+        values.error("fips_certs::error::Error", &error);
+        if let certs::Error::Sealing(fault) = error {
+            values.error("fips_certs::sealing::fault::SealingFault", &fault);
+        }
+    }
+}
+
 fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
     let (_, _, text) = values.key(boundary);
     let change = Change::new("a change").put(
@@ -378,6 +450,9 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
         for row in pki.check(&diagnostic, now, Thresholds::default()).unwrap() {
             values.data("fips_certs::pki::row::Row", &row);
         }
+        for verdict in pki.verify(&diagnostic, now).unwrap() {
+            values.data("fips_certs::pki::verify::Verdict", &verdict);
+        }
         let plan = pki
             .renewals(&diagnostic, now, &RenewalPolicy::rke2())
             .unwrap();
@@ -387,6 +462,12 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
         }
         for blocked in &plan.blocked {
             values.data("fips_certs::pki::plan::Blocked", blocked);
+        }
+        let diagnosis = pki.diagnose(&diagnostic, now, &[]).unwrap();
+        values.data("fips_certs::pki::recover::Diagnosis", &diagnosis);
+        for broken in &diagnosis.authorities {
+            values.data("fips_certs::pki::recover::Broken", broken);
+            values.data("fips_certs::pki::recover::Remedy", &broken.remedy);
         }
         if let Err(error) = pki.renew(boundary, &plan, &SystemClock) {
             values.error("fips_certs::error::Error", &error);
@@ -413,4 +494,79 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
         look(name, text.as_bytes(), 0o600);
     }
     look("tls/server-ca.crt", text.as_bytes(), 0o644);
+    rotations(values, boundary, &pki);
+}
+
+/// Rotations of a PKI whose keys are among the secrets, and the new keys they make.
+fn rotations(values: &mut Values, boundary: &Boundary, pki: &Pki<'_>) {
+    let diagnostic = Diagnostic::new().unwrap();
+    let now = SystemClock.now();
+    let rotation = pki.rotation("etcd/server-ca").unwrap();
+    values.debug("fips_certs::pki::rotation::Rotation", &rotation);
+    let keys = pki.key_rotation(None).unwrap();
+    values.debug("fips_certs::pki::rotation::keys::KeyRotation", &keys);
+    for outline in rotation.plan(&diagnostic, now).unwrap() {
+        values.data("fips_certs::pki::rotation::outline::Outline", &outline);
+    }
+    let mut steps = vec![
+        rotation.start(boundary, &SystemClock).unwrap(),
+        keys.start(boundary, None, &SystemClock).unwrap(),
+    ];
+    let mut advance = Advance::default();
+    advance.force = true;
+    for _ in 0..2 {
+        steps.push(rotation.next(boundary, &advance, &SystemClock).unwrap());
+        steps.push(keys.next(boundary, &advance, &SystemClock).unwrap());
+    }
+    for step in &steps {
+        values.data("fips_certs::pki::rotation::step::Step", step);
+    }
+    for status in [
+        rotation.status(&diagnostic, now).unwrap(),
+        keys.status(now).unwrap(),
+    ] {
+        values.data("fips_certs::pki::rotation::status::Status", &status);
+    }
+    for journal in pki.rotations().unwrap() {
+        values.data("fips_certs::pki::rotation::journal::Journal", &journal);
+        values.data(
+            "fips_certs::pki::rotation::journal::Rotated",
+            &journal.subject,
+        );
+        for passed in &journal.passed {
+            values.data("fips_certs::pki::rotation::journal::Passed", passed);
+        }
+        match &journal.subject {
+            Rotated::Authority(authorities) => {
+                values.data(
+                    "fips_certs::pki::rotation::journal::Authorities",
+                    authorities,
+                );
+                values.data(
+                    "fips_certs::pki::rotation::journal::Identity",
+                    &authorities.new,
+                );
+            }
+            Rotated::Keys(keys) => values.data("fips_certs::pki::rotation::journal::Keys", keys),
+            _ => {}
+        }
+    }
+    let recovered = pki.recover(boundary, &[], &SystemClock).unwrap();
+    values.data("fips_certs::pki::recover::Recovered", &recovered);
+    values.data("fips_certs::pki::recover::Diagnosis", &recovered.diagnosis);
+
+    let targets = [Target::Entry("client-admin".into())];
+    let now = SystemClock.now();
+    let reason = RevocationReason::KeyCompromise;
+    let plan = pki.revocations(&diagnostic, now, &targets, reason).unwrap();
+    values.data("fips_certs::pki::revoke::RevocationPlan", &plan);
+    for planned in &plan.revocations {
+        values.data("fips_certs::pki::revoke::PlannedRevocation", planned);
+    }
+    let params = RevocationListParams::default();
+    let report = pki.revoke(boundary, &plan, &params, &SystemClock).unwrap();
+    values.data("fips_certs::pki::revoke::RevocationReport", &report);
+    for list in &report.lists {
+        values.data("fips_certs::pki::revoke::IssuedList", list);
+    }
 }

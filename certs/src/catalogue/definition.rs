@@ -10,5 +10,7 @@ use super::Options;
 #[non_exhaustive]
 pub enum Definition {
     /// One of the tables this crate knows, with its options.
-    BuiltIn(Options),
+    BuiltIn(Box<Options>),
+    /// A catalogue of the user's own: the whole text of its TOML file.
+    Custom(String),
 }

@@ -39,7 +39,7 @@ struct Leaf {
 pub(super) fn catalogue(options: Options) -> Result<Catalogue, Error> {
     options.judge()?;
     let advertised = advertised(&options)?;
-    let mut catalogue = Catalogue::empty(Definition::BuiltIn(options.clone()));
+    let mut catalogue = Catalogue::empty(Definition::BuiltIn(Box::new(options.clone())));
     for (name, common_name) in AUTHORITIES {
         catalogue.add_authority(AuthorityEntry {
             name: (*name).to_owned(),

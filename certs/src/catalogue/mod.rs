@@ -1,6 +1,7 @@
 //! What a PKI consists of, as data: authorities, leaves, kubeconfigs, keys and other files, one
 //! row each.
 
+mod custom;
 mod definition;
 mod entry;
 mod kubeadm;
@@ -88,6 +89,38 @@ impl Catalogue {
         }
     }
 
+    /// A catalogue of the user's own, as TOML.
+    ///
+    /// ```
+    /// use fips_certs::catalogue::Catalogue;
+    ///
+    /// let catalogue = Catalogue::from_toml(
+    ///     r#"
+    ///     [[authority]]
+    ///     name = "ca"
+    ///     common_name = "example-ca"
+    ///
+    ///     [[leaf]]
+    ///     name = "web"
+    ///     common_name = "web"
+    ///     names = ["web.example.org", "192.0.2.1"]
+    ///     usages = "server"
+    ///     issuer = "ca"
+    ///     "#,
+    /// )?;
+    /// assert_eq!(catalogue.leaf("web").unwrap().file().as_str(), "web.crt");
+    /// # Ok::<(), fips_certs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CatalogueFile`] with the line, for what is no TOML, has an unknown field, or
+    /// makes no sense: an authority that is not there, a circle of them, a file that two entries
+    /// share or that lies outside.
+    pub fn from_toml(text: &str) -> Result<Self, Error> {
+        custom::catalogue(text)
+    }
+
     /// The catalogue a definition stands for.
     ///
     /// # Errors
@@ -95,7 +128,8 @@ impl Catalogue {
     /// [`Error::Catalogue`] and [`Error::Name`] for one that makes no sense.
     pub fn from_definition(definition: Definition) -> Result<Self, Error> {
         match definition {
-            Definition::BuiltIn(options) => Self::new(options),
+            Definition::BuiltIn(options) => Self::new(*options),
+            Definition::Custom(text) => Self::from_toml(&text),
         }
     }
 
@@ -218,6 +252,8 @@ impl Catalogue {
         for path in entry.paths() {
             self.path(&entry.name, path)?;
         }
+        let public = std::iter::once(&entry.certificate).chain(&entry.nochain);
+        public_names(&entry.name, public)?;
         self.authorities.push(entry);
         Ok(())
     }
@@ -239,6 +275,7 @@ impl Catalogue {
                 }
             }
             Place::Pair { certificate, key } => {
+                public_names(&entry.name, [certificate])?;
                 self.path(&entry.name, certificate)?;
                 self.path(&entry.name, key)?;
             }
@@ -263,6 +300,7 @@ impl Catalogue {
         for path in entry.paths() {
             self.path(&entry.name, path)?;
         }
+        public_names(&entry.name, &entry.public)?;
         self.name(&entry.name, At::KeySet(self.key_sets.len()))?;
         self.key_sets.push(entry);
         Ok(())
@@ -351,7 +389,41 @@ impl Catalogue {
         if !self.paths.insert(path.clone()) {
             return Err(flaw(entry, &format!("{path} is there twice")));
         }
+        // A file cannot be a folder of another one.
+        let text = path.as_str();
+        let mut folders = text.match_indices('/').map(|(end, _)| &text[..end]);
+        let folder = folders.find(|folder| {
+            EntryPath::new(*folder).is_ok_and(|folder| self.paths.contains(&folder))
+        });
+        if let Some(folder) = folder {
+            return Err(flaw(entry, &format!("{path} lies below the file {folder}")));
+        }
+        // A space is the first character a name below can begin with.
+        let first = EntryPath::new(format!("{text}/ ")).ok();
+        let next = first.and_then(|first| self.paths.range(first..).next());
+        let below = next.and_then(|found| found.as_str().strip_prefix(text));
+        if below.is_some_and(|rest| rest.starts_with('/')) {
+            let why = format!("{path} is the folder of another file");
+            return Err(flaw(entry, &why));
+        }
         Ok(())
+    }
+}
+
+/// Refuses a public file whose name says that it is secret.
+fn public_names<'p>(
+    entry: &str,
+    paths: impl IntoIterator<Item = &'p EntryPath>,
+) -> Result<(), Error> {
+    match paths
+        .into_iter()
+        .find(|path| path.as_str().ends_with(".key"))
+    {
+        None => Ok(()),
+        Some(path) => Err(flaw(
+            entry,
+            &format!("{path} holds no key; call it otherwise"),
+        )),
     }
 }
 

@@ -192,7 +192,7 @@ const fn serving(name: &'static str, service: &'static str, common_name: &'stati
 pub(super) fn catalogue(options: Options) -> Result<Catalogue, Error> {
     options.judge()?;
     let of = |text: &str| text.replace("{program}", options.program.name());
-    let mut catalogue = Catalogue::empty(Definition::BuiltIn(options.clone()));
+    let mut catalogue = Catalogue::empty(Definition::BuiltIn(Box::new(options.clone())));
     for (name, common_name) in AUTHORITIES {
         catalogue.add_authority(AuthorityEntry {
             name: (*name).to_owned(),

@@ -93,7 +93,9 @@ mod tests {
     use time::macros::datetime;
 
     use crate::key::{self, KeyType};
-    use crate::{Authority, AuthorityParams, Clock, Error, FixedClock, LeafParams, Subject, Usages};
+    use crate::{
+        Authority, AuthorityParams, Clock, Error, FixedClock, LeafParams, Subject, Usages,
+    };
 
     const DAY: Duration = Duration::from_secs(86_400);
 
@@ -135,7 +137,8 @@ mod tests {
                 let leaf = LeafParams::new(Subject::new("leaf").unwrap(), Usages::Client, DAY)
                     .signed_by(&key, &new, &clock())
                     .unwrap();
-                leaf.verify_issued_by(&diagnostic, new.certificate()).unwrap();
+                leaf.verify_issued_by(&diagnostic, new.certificate())
+                    .unwrap();
                 leaf.verify_issued_by(&diagnostic, &down).unwrap();
                 assert!(leaf.verify_issued_by(&diagnostic, &up).is_err());
             }

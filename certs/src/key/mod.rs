@@ -1,6 +1,7 @@
 //! Private keys on disk: the types that are issued, and their PEM forms.
 
 mod public_half;
+mod sealed;
 mod subject;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use crate::issue::EncodedKey;
 use crate::pem;
 
 pub(crate) use public_half::PublicHalf;
+pub use sealed::{SEALED_LABEL, from_sealed_pem, is_sealed, to_sealed_pem};
 pub use subject::SubjectKey;
 
 /// The keys this crate makes certificates for. P-521 is verified, not issued.
@@ -154,17 +156,6 @@ pub fn from_pem(boundary: &Boundary, file: &[u8]) -> Result<PrivateKey, Error> {
     })
 }
 
-/// The public half of the first key of a file, which may hold several.
-pub(crate) fn first_public(boundary: &Boundary, file: &[u8]) -> Result<Vec<u8>, String> {
-    for section in pem::sections(file)? {
-        if let Some(der) = section.private_key().map_err(pem::not_pem)? {
-            let key = PrivateKey::from_der(boundary, &der).map_err(|error| error.to_string())?;
-            return Ok(key.public_key().to_vec());
-        }
-    }
-    Err("holds no PEM section with a private key".into())
-}
-
 /// Reads a file with one or more unencrypted keys, in its order: a set that service-account
 /// tokens are verified by, the first key the one that signs.
 ///
@@ -209,6 +200,11 @@ fn every_key(file: &[u8]) -> Result<Vec<Zeroizing<PrivateKeyDer<'static>>>, Stri
             "it is encrypted, under a key-derivation this boundary does not run; decrypt it where \
              it was made (openssl pkcs8 -in KEY -out KEY.plain), keep the file at mode 0600"
                 .into(),
+        );
+    }
+    if is_sealed(file) {
+        return Err(
+            "it is sealed: give the passphrase or the key file that it was sealed under".into(),
         );
     }
     let mut found = Vec::new();

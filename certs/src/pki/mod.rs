@@ -12,11 +12,15 @@ mod parallel;
 mod plan;
 mod read_back;
 mod record;
+mod recover;
 mod renew;
 mod report;
+mod revoke;
+mod revoked;
 pub mod rotation;
 mod row;
 mod stage;
+mod verify;
 
 use crate::catalogue::Catalogue;
 use crate::error::Error;
@@ -25,8 +29,13 @@ use crate::store::Store;
 pub use check::Thresholds;
 pub use plan::{Blocked, Plan, Renewal, RenewalPolicy};
 pub use record::{Made, Record, WaiverRecord};
+pub use recover::{Broken, Diagnosis, Recovered, Remedy};
 pub use report::{Issued, Report};
+pub use revoke::{
+    IssuedList, JudgedList, PlannedRevocation, RevocationPlan, RevocationReport, Target,
+};
 pub use row::{Kind, Row, Status};
+pub use verify::{Question, Verdict};
 
 /// A PKI in a store.
 #[derive(Clone)]

@@ -54,12 +54,7 @@ pub(super) struct Leaf {
 }
 
 impl Leaf {
-    pub(super) fn new(
-        leaf: &Certificate,
-        issuer: &Issuer,
-        chained: bool,
-        usages: Usages,
-    ) -> Self {
+    pub(super) fn new(leaf: &Certificate, issuer: &Issuer, chained: bool, usages: Usages) -> Self {
         Self {
             der: leaf.der().clone(),
             chain: Arc::clone(&issuer.chain),

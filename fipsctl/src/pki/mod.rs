@@ -1,28 +1,55 @@
 //! `fipsctl pki`.
 
+mod audit;
 mod check;
+mod crl;
 mod init;
+mod lint;
+pub(crate) mod recover;
 mod renew;
+mod revoke;
+pub(crate) mod rotate;
 pub(crate) mod rotate_ca;
 pub(crate) mod rotate_sa;
 mod rotation;
+mod show;
+mod token;
+mod verify;
 
 use std::path::Path;
 
 use fips_boundary::certs::pki::Report;
 use fips_boundary::certs::store::{DirStore, Recovery};
 
+pub(crate) use audit::AuditCommand;
+pub(crate) use token::TokenCommand;
+
 use crate::cli::{Format, PkiCommand};
 use crate::exit::Failure;
 use crate::{output, table};
 
+pub(crate) use crl::CrlCommand;
+pub(crate) use lint::LintArgs;
+pub(crate) use revoke::RevokeArgs;
+pub(crate) use show::ShowPkiArgs;
+pub(crate) use verify::VerifyTreeArgs;
+
 pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
     match command {
+        PkiCommand::Audit(command) => audit::run(&command),
         PkiCommand::Check(args) => check::run(&args),
+        PkiCommand::Crl(command) => crl::run(&command),
         PkiCommand::Init(args) => init::run(&args),
+        PkiCommand::Recover(args) => recover::run(&args),
+        PkiCommand::Lint(args) => lint::run(&args),
         PkiCommand::Renew(args) => renew::run(&args),
+        PkiCommand::Rotate(args) => rotate::run(&args),
         PkiCommand::RotateCa(command) => rotate_ca::run(command),
         PkiCommand::RotateSa(command) => rotate_sa::run(command),
+        PkiCommand::Token(command) => token::run(&command),
+        PkiCommand::Revoke(args) => revoke::run(&args),
+        PkiCommand::Show(args) => show::run(&args),
+        PkiCommand::Verify(args) => verify::run(&args),
     }
 }
 

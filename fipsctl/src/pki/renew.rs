@@ -1,5 +1,6 @@
 //! `fipsctl pki renew`.
 
+use std::path::Path;
 use std::time::Duration;
 
 use fips_boundary::certs::pki::{Plan, RenewalPolicy, Report};
@@ -22,29 +23,38 @@ struct Renewed<'a> {
 }
 
 pub(super) fn run(args: &RenewArgs) -> Result<u8, Failure> {
-    let policy = policy(args);
-    if args.dry_run {
+    carry_out(&args.dir, &policy(args), args.dry_run, args.output)
+}
+
+/// Renews by `policy`, or says what that would do.
+pub(super) fn carry_out(
+    dir: &Path,
+    policy: &RenewalPolicy,
+    dry_run: bool,
+    format: Format,
+) -> Result<u8, Failure> {
+    if dry_run {
         let diagnostic = Diagnostic::new()?;
-        let store = DirStore::open_read_only(&args.dir)?;
-        super::tell_recovery(&args.dir, &store);
-        let plan = Pki::open(&store)?.renewals(&diagnostic, SystemClock.now(), &policy)?;
-        print(&plan, None, args.output)?;
+        let store = DirStore::open_read_only(dir)?;
+        super::tell_recovery(dir, &store);
+        let plan = Pki::open(&store)?.renewals(&diagnostic, SystemClock.now(), policy)?;
+        print(&plan, None, format)?;
         output::note("dry run: nothing was written");
         return Ok(code(&plan));
     }
     let boundary = boundary::enter()?;
     let diagnostic = Diagnostic::new()?;
-    let store = DirStore::open(&args.dir)?;
-    super::tell_recovery(&args.dir, &store);
+    let store = DirStore::open(dir)?;
+    super::tell_recovery(dir, &store);
     let pki = Pki::open(&store)?;
-    let plan = pki.renewals(&diagnostic, SystemClock.now(), &policy)?;
+    let plan = pki.renewals(&diagnostic, SystemClock.now(), policy)?;
     let report = if plan.is_empty() {
         None
     } else {
         let _spinner = output::spinner("making keys and certificates");
         Some(pki.renew(&boundary, &plan, &SystemClock)?)
     };
-    print(&plan, report.as_ref(), args.output)?;
+    print(&plan, report.as_ref(), format)?;
     Ok(code(&plan))
 }
 

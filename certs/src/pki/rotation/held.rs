@@ -36,7 +36,12 @@ impl Held {
         old_by_new: Option<Certificate>,
         diagnostic: &Diagnostic,
     ) -> Result<Self, Error> {
-        let old = Certificate::from_pem(&before)?;
+        // A recovery keeps nothing of one that could not be read.
+        let old = if before.is_empty() {
+            Vec::new()
+        } else {
+            Certificate::from_pem(&before)?
+        };
         let old_chain = Bundle::new(old.clone(), diagnostic).chain().len();
         Ok(Self {
             before,
@@ -129,7 +134,10 @@ impl Held {
         let certificates = Certificate::from_pem(&self.file(phase))?;
         let bundle = Bundle::new(certificates, diagnostic);
         let flaws = bundle.flaws(now).into_iter();
-        if let Some((_, why)) = flaws.into_iter().find(|(status, _)| *status > Status::Warning) {
+        if let Some((_, why)) = flaws
+            .into_iter()
+            .find(|(status, _)| *status > Status::Warning)
+        {
             return Err(refuse(why));
         }
         let first = bundle
@@ -174,6 +182,17 @@ impl Rotation<'_> {
             self.cross(authorities.old_by_new.as_ref(), &paths.old_by_new)?,
             diagnostic,
         )
+    }
+
+    /// The authority's file as the phase left it, while a rotation is under way.
+    pub(in crate::pki) fn trust(&self, diagnostic: &Diagnostic) -> Result<Option<Vec<u8>>, Error> {
+        match self.journal()? {
+            Some(journal) if journal.phase != Phase::Retire => {
+                let held = self.held(self.authorities(&journal)?, diagnostic)?;
+                Ok(Some(held.file(journal.phase)))
+            }
+            _ => Ok(None),
+        }
     }
 
     fn cross(

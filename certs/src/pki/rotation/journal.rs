@@ -5,9 +5,9 @@ use fips_core::digest::{Algorithm, digest};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::Phase;
 use super::checkpoint::{Checkpoint, Role};
 use super::paths::Paths;
-use super::Phase;
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::store::Store;
@@ -55,8 +55,8 @@ pub enum Rotated {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Authorities {
-    /// The one that is replaced.
-    pub old: Identity,
+    /// The one that is replaced; none when a recovery could not read it.
+    pub old: Option<Identity>,
     /// The one that replaces it.
     pub new: Identity,
     /// The new one under the old one's signature.
@@ -100,7 +100,7 @@ pub struct Keys {
     pub old: String,
     /// That of the new one.
     pub new: String,
-    /// SHA-256 of the file of keys as the phase left it.
+    /// SHA-256 over the files of the set as the phase left them.
     pub trust: String,
     /// How long the longest token lives, in seconds.
     pub longest_token: u64,
@@ -190,7 +190,8 @@ impl Journal {
         if let Rotated::Authority(authorities) = &journal.subject {
             let serials = authorities.given_up.iter();
             if serials
-                .chain([&authorities.old.serial, &authorities.new.serial])
+                .chain(authorities.old.iter().map(|old| &old.serial))
+                .chain([&authorities.new.serial])
                 .any(|serial| HEXUPPER.decode(serial.as_bytes()).is_err())
             {
                 return Err("a serial number is not in hexadecimal".to_owned());
@@ -202,7 +203,7 @@ impl Journal {
     fn digests(&self) -> Vec<&String> {
         match &self.subject {
             Rotated::Authority(authorities) => [
-                Some(&authorities.old),
+                authorities.old.as_ref(),
                 Some(&authorities.new),
                 authorities.new_by_old.as_ref(),
                 authorities.old_by_new.as_ref(),
@@ -255,7 +256,9 @@ impl Journal {
     pub(super) fn entering(&self, phase: Phase, now: OffsetDateTime) -> Self {
         let mut journal = self.clone();
         // What was done in a phase that was left backwards is to be done again.
-        journal.passed.retain(|passed| passed.phase < phase.max(self.phase));
+        journal
+            .passed
+            .retain(|passed| passed.phase < phase.max(self.phase));
         journal.phase = phase;
         journal.changed = whole_seconds(now);
         journal

@@ -18,7 +18,6 @@ use crate::catalogue::{Entry, KeySetEntry};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::key;
-use crate::pem;
 use crate::pki::Pki;
 use crate::pki::init::{apply, diagnostic};
 use crate::pki::read_back::Staged;
@@ -50,6 +49,17 @@ struct Files {
     keys: Zeroizing<Vec<u8>>,
     current: Option<Zeroizing<Vec<u8>>>,
     public: Option<Zeroizing<Vec<u8>>>,
+}
+
+impl Files {
+    /// SHA-256 of the SHA-256 of each.
+    fn digest(&self) -> Result<String, Error> {
+        let mut all = sha256(&self.keys)?;
+        for file in self.current.iter().chain(&self.public) {
+            all += &sha256(file)?;
+        }
+        sha256(all.as_bytes())
+    }
 }
 
 impl<'s> Pki<'s> {
@@ -136,12 +146,14 @@ impl KeyRotation<'_> {
             Rotated::Keys(Keys {
                 old: sha256(&old)?,
                 new: sha256(new.public_key())?,
-                trust: sha256(&files.keys)?,
+                trust: files.digest()?,
                 longest_token: longest_token.unwrap_or(LONGEST_TOKEN).as_secs(),
             }),
             now,
         );
-        let mut staged = self.staged(Phase::Prepare).key(&self.paths.own.new_key, &new)?;
+        let mut staged = self
+            .staged(Phase::Prepare)
+            .key(&self.paths.own.new_key, &new)?;
         staged = staged.bytes(&self.paths.keys, Secrecy::Secret, files.keys);
         if let Some(current) = files.current {
             staged = staged.bytes(&self.paths.current, Secrecy::Secret, current);
@@ -376,16 +388,21 @@ impl KeyRotation<'_> {
 
     fn changed_by_another(&self, journal: &Journal) -> Result<Vec<String>, Error> {
         let trust = &self.keys(journal)?.trust;
-        let path = &self.entry.keys;
-        let found = self.pki.store.read(path)?;
-        let found = found.map(|content| sha256(&content)).transpose()?;
-        Ok(if found.as_ref() == Some(trust) {
-            Vec::new()
-        } else {
-            vec![format!(
-                "{path} was changed by another since the last step; restore it"
-            )]
-        })
+        let why = match self.files() {
+            Ok(found) if found.digest()? == *trust => return Ok(Vec::new()),
+            Ok(_) => format!(
+                "{} were changed by another since the last step; restore them",
+                names(
+                    self.entry
+                        .paths()
+                        .map(ToString::to_string)
+                        .collect::<Vec<_>>()
+                        .iter()
+                )
+            ),
+            Err(error) => error.to_string(),
+        };
+        Ok(vec![why])
     }
 
     /// Makes the change that enters `to`.
@@ -405,11 +422,7 @@ impl KeyRotation<'_> {
                 self.paths.own.new_key
             )));
         }
-        let info = new.public_key_info().map_err(|source| Error::Crypto {
-            action: "encode a public key",
-            source,
-        })?;
-        let new_public = pem::encode("PUBLIC KEY", &info);
+        let new_public = key::public_to_pem(&new)?;
         let before = self.file(&self.paths.keys)?;
         let read = |path: &EntryPath| self.pki.store.read(path);
         // Where the private keys alone are the whole set, they verify, too.
@@ -430,31 +443,38 @@ impl KeyRotation<'_> {
             Phase::IssueFromNew if verifies => both(&new_file, &before),
             Phase::IssueFromNew | Phase::Retire => new_file.clone(),
         };
-        let mut next = journal.entering(to, now);
-        if let Rotated::Keys(own) = &mut next.subject {
-            own.trust = sha256(&keys)?;
-        }
-        let mut staged = self
-            .staged(to)
-            .bytes(&self.entry.keys, Secrecy::Secret, keys);
-        if let Some(path) = &self.entry.current {
-            let current = match to {
+        let mut files = Files {
+            keys,
+            current: None,
+            public: None,
+        };
+        if self.entry.current.is_some() {
+            files.current = match to {
                 Phase::Prepare | Phase::TrustBoth => read(&self.paths.current)?,
                 Phase::IssueFromNew | Phase::Retire => Some(new_file),
             };
-            if let Some(current) = current {
-                staged = staged.bytes(path, Secrecy::Secret, current);
-            }
         }
-        if let Some(path) = &self.entry.public {
+        if self.entry.public.is_some() {
             let old = read(&self.paths.public)?.unwrap_or_default();
             let new = new_public.as_bytes();
-            let public = match to {
+            files.public = Some(match to {
                 Phase::Prepare => old,
                 Phase::TrustBoth => both(&old, new),
                 Phase::IssueFromNew => both(new, &old),
                 Phase::Retire => Zeroizing::new(new.to_vec()),
-            };
+            });
+        }
+        let mut next = journal.entering(to, now);
+        if let Rotated::Keys(own) = &mut next.subject {
+            own.trust = files.digest()?;
+        }
+        let mut staged = self
+            .staged(to)
+            .bytes(&self.entry.keys, Secrecy::Secret, files.keys);
+        if let (Some(path), Some(current)) = (&self.entry.current, files.current) {
+            staged = staged.bytes(path, Secrecy::Secret, current);
+        }
+        if let (Some(path), Some(public)) = (&self.entry.public, files.public) {
             staged = staged.bytes(path, Secrecy::Public, public);
         }
         if to == Phase::Retire {
@@ -482,8 +502,15 @@ impl KeyRotation<'_> {
             staged = stage_journal(staged, &self.paths.own, journal)?;
         }
         let diagnostic: Diagnostic = diagnostic()?;
-        let removed = removed(&staged);
-        let report = apply(boundary, &diagnostic, self.pki.store, staged, Vec::new(), now)?;
+        let removed = removed(self.pki.store, &staged);
+        let report = apply(
+            boundary,
+            &diagnostic,
+            self.pki.store,
+            staged,
+            Vec::new(),
+            now,
+        )?;
         Ok(Step::new(&self.entry.name, from, journal, removed, report))
     }
 
@@ -493,9 +520,14 @@ impl KeyRotation<'_> {
 
     fn without_staged(&self, staged: Staged) -> Staged {
         let paths = &self.paths;
-        [&paths.own.new_key, &paths.keys, &paths.current, &paths.public]
-            .into_iter()
-            .fold(staged, Staged::remove)
+        [
+            &paths.own.new_key,
+            &paths.keys,
+            &paths.current,
+            &paths.public,
+        ]
+        .into_iter()
+        .fold(staged, Staged::remove)
     }
 
     /// The files as they are; each the layout has must be there.
@@ -517,7 +549,9 @@ impl KeyRotation<'_> {
 
     /// The public half of the first private key of a file.
     fn first_key(&self, boundary: &Boundary, file: &[u8]) -> Result<Vec<u8>, Error> {
-        key::first_public(boundary, file).map_err(|why| Error::Key { why })
+        let keys = key::each_from_pem(boundary, file)?;
+        let first = keys.first().map(|key| key.public_key().to_vec());
+        first.ok_or_else(|| self.refuse("there is no key"))
     }
 
     fn keys<'j>(&self, journal: &'j Journal) -> Result<&'j Keys, Error> {

@@ -13,6 +13,7 @@ mod live;
 mod outline;
 mod paths;
 mod phase;
+mod replace;
 mod start;
 mod status;
 mod step;
@@ -105,7 +106,7 @@ impl Rotation<'_> {
     }
 }
 
-fn refuse(name: &str, why: impl Into<String>) -> Error {
+pub(super) fn refuse(name: &str, why: impl Into<String>) -> Error {
     Error::Rotation {
         name: name.to_owned(),
         why: why.into(),
@@ -113,15 +114,20 @@ fn refuse(name: &str, why: impl Into<String>) -> Error {
 }
 
 /// Why another one cannot begin.
-fn under_way(journal: &Journal) -> String {
+pub(super) fn under_way(journal: &Journal) -> String {
     match journal.phase {
         Phase::Retire => format!(
             "the last one waits for {}: `confirm` what was done",
-            journal.open().iter().map(|one| one.id).collect::<Vec<_>>().join(", ")
+            journal
+                .open()
+                .iter()
+                .map(|one| one.id)
+                .collect::<Vec<_>>()
+                .join(", ")
         ),
-        phase => format!(
-            "one is under way, at {phase}: go on with `next`, or back with `rollback`"
-        ),
+        phase => {
+            format!("one is under way, at {phase}: go on with `next`, or back with `rollback`")
+        }
     }
 }
 
@@ -136,11 +142,7 @@ fn stage_journal(staged: Staged, paths: &Paths, journal: &Journal) -> Result<Sta
 }
 
 /// Passes checkpoints of the phase, in their order.
-fn pass(
-    journal: &mut Journal,
-    checkpoints: &[String],
-    now: OffsetDateTime,
-) -> Result<(), Error> {
+fn pass(journal: &mut Journal, checkpoints: &[String], now: OffsetDateTime) -> Result<(), Error> {
     let open = journal.open();
     for name in checkpoints {
         if !open.iter().any(|one| one.id == name) {
@@ -150,7 +152,10 @@ fn pass(
                 if known.is_empty() {
                     format!("it waits for nothing, so not for {name:?} either")
                 } else {
-                    format!("it does not wait for {name:?}, but for: {}", known.join(", "))
+                    format!(
+                        "it does not wait for {name:?}, but for: {}",
+                        known.join(", ")
+                    )
                 },
             ));
         }

@@ -35,7 +35,11 @@ impl Rotation<'_> {
     /// # Errors
     ///
     /// [`Error::RotationJournal`]; failures of the store.
-    pub fn plan(&self, diagnostic: &Diagnostic, now: OffsetDateTime) -> Result<Vec<Outline>, Error> {
+    pub fn plan(
+        &self,
+        diagnostic: &Diagnostic,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Outline>, Error> {
         let mut steps = vec![self.outline_start(diagnostic, now)?];
         for phase in [Phase::TrustBoth, Phase::IssueFromNew, Phase::Retire] {
             let from = steps.last().and_then(|step| step.phase);
@@ -124,7 +128,11 @@ impl Rotation<'_> {
             reissued,
             written,
             checkpoints: to
-                .map(|to| Role::of_authority(&self.entry.name).checkpoints(to).to_vec())
+                .map(|to| {
+                    Role::of_authority(&self.entry.name)
+                        .checkpoints(to)
+                        .to_vec()
+                })
                 .unwrap_or_default(),
             blocked,
         }

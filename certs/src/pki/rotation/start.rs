@@ -1,5 +1,6 @@
 //! Preparing a rotation: the new authority, certified by itself and by the old one.
 
+use fips_core::signing::PrivateKey;
 use fips_core::{Boundary, Diagnostic};
 use time::OffsetDateTime;
 
@@ -52,20 +53,7 @@ impl Rotation<'_> {
         let mut staged = Staged::new(format!("rotate {}: {}", entry.name, Phase::Prepare));
         let key = key::generate(boundary, entry.key_type)?;
         staged = staged.key(&self.paths.new_key, &key)?;
-        let params = AuthorityParams::new(entry.subject_at(now)?, entry.lifetime);
-        let (new, chain) = match &entry.issuer {
-            Some(name) => {
-                let above = self.parent(boundary, &diagnostic, name, now)?;
-                let new = params.signed_by(key, &above.authority, &moment)?;
-                let own = std::iter::once(new.certificate().clone());
-                (new, own.chain(above.chain.iter().cloned()).collect())
-            }
-            None => {
-                let new = params.with_path_length(ROOM).self_signed(key, &moment)?;
-                let chain = vec![new.certificate().clone()];
-                (new, chain)
-            }
-        };
+        let (new, chain) = self.make(boundary, &diagnostic, key, &moment)?;
         let mut issued = vec![Issued {
             old_serial: Some(first.serial()),
             old_expires: Some(first.not_after()),
@@ -97,7 +85,7 @@ impl Rotation<'_> {
         let journal = Journal::new(
             &entry.name,
             Rotated::Authority(Authorities {
-                old: Identity::of(first)?,
+                old: Some(Identity::of(first)?),
                 new: Identity::of(new.certificate())?,
                 new_by_old: identity(&crossed.new_by_old)?,
                 old_by_new: identity(&crossed.old_by_new)?,
@@ -123,7 +111,13 @@ impl Rotation<'_> {
         staged = stage_journal(staged, &self.paths, &journal)?;
         let staged = staged.log(entered(&entry.name, None, Some(&journal)));
         let report = apply(boundary, &diagnostic, store, staged, issued, now)?;
-        Ok(Step::new(&entry.name, None, Some(&journal), Vec::new(), report))
+        Ok(Step::new(
+            &entry.name,
+            None,
+            Some(&journal),
+            Vec::new(),
+            report,
+        ))
     }
 
     /// Why [`start`](Self::start) would refuse, without making anything.
@@ -177,6 +171,33 @@ impl Rotation<'_> {
             }
         }
         Ok(why)
+    }
+
+    /// A new authority of that key, and its chain: below its issuer, or a root.
+    pub(super) fn make(
+        &self,
+        boundary: &Boundary,
+        diagnostic: &Diagnostic,
+        key: PrivateKey,
+        moment: &FixedClock,
+    ) -> Result<(Authority, Vec<Certificate>), Error> {
+        let entry = self.entry;
+        let now = moment.now();
+        let params = AuthorityParams::new(entry.subject_at(now)?, entry.lifetime);
+        match &entry.issuer {
+            Some(name) => {
+                let above = self.parent(boundary, diagnostic, name, now)?;
+                let new = params.signed_by(key, &above.authority, moment)?;
+                let own = std::iter::once(new.certificate().clone());
+                let chain = own.chain(above.chain.iter().cloned()).collect();
+                Ok((new, chain))
+            }
+            None => {
+                let new = params.with_path_length(ROOM).self_signed(key, moment)?;
+                let chain = vec![new.certificate().clone()];
+                Ok((new, chain))
+            }
+        }
     }
 
     fn parent(

@@ -110,7 +110,9 @@ impl Rotation<'_> {
             let live = self.live(old, now, diagnostic)?;
             let known = |serial: &String| live.iter().any(|leaf| leaf.serial == *serial);
             if let Some(other) = advance.give_up.iter().find(|serial| !known(serial)) {
-                why.push(format!("no live leaf of the old authority has the serial {other}"));
+                why.push(format!(
+                    "no live leaf of the old authority has the serial {other}"
+                ));
             }
             let kept: Vec<String> = live
                 .iter()

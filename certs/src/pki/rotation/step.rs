@@ -17,7 +17,7 @@ use crate::pki::init::{apply, diagnostic};
 use crate::pki::issuer::{Issuer, KEY_ELSEWHERE};
 use crate::pki::read_back::Staged;
 use crate::pki::report::Report;
-use crate::store::{EntryPath, Secrecy};
+use crate::store::{EntryPath, Secrecy, Store};
 
 /// How [`Rotation::next`] goes on.
 #[derive(Clone, Debug, Default)]
@@ -83,7 +83,9 @@ pub(super) fn entered(name: &str, from: Option<Phase>, to: Option<&Journal>) -> 
     let from = from.map_or("nothing", Phase::name);
     let to_name = to.map_or("given up", |journal| journal.phase.name());
     let mut reason = format!("{from} -> {to_name}");
-    let passed = to.map(|journal| journal.passed.as_slice()).unwrap_or_default();
+    let passed = to
+        .map(|journal| journal.passed.as_slice())
+        .unwrap_or_default();
     let forced: Vec<&str> = passed
         .iter()
         .filter(|passed| passed.forced)
@@ -110,8 +112,13 @@ pub(super) fn confirmed(name: &str, phase: Phase, checkpoints: &[String]) -> Eve
 }
 
 /// What is removed, for the report.
-pub(super) fn removed(staged: &Staged) -> Vec<String> {
-    staged.removed().map(ToString::to_string).collect()
+pub(super) fn removed(store: &dyn Store, staged: &Staged) -> Vec<String> {
+    let there = |path: &&EntryPath| matches!(store.read(path), Ok(Some(_)));
+    staged
+        .removed()
+        .filter(there)
+        .map(ToString::to_string)
+        .collect()
 }
 
 impl Rotation<'_> {
@@ -163,7 +170,14 @@ impl Rotation<'_> {
             return Err(self.refuse(why));
         }
         match journal.phase.before() {
-            Some(to) => self.enter(boundary, &diagnostic, &journal, to, &Advance::default(), now),
+            Some(to) => self.enter(
+                boundary,
+                &diagnostic,
+                &journal,
+                to,
+                &Advance::default(),
+                now,
+            ),
             None => self.give_up(boundary, &diagnostic, &journal, now),
         }
     }
@@ -185,12 +199,28 @@ impl Rotation<'_> {
         let mut journal = self.begun()?;
         let from = journal.phase;
         pass(&mut journal, checkpoints, now)?;
-        let staged = Staged::new(format!("rotate {}: confirm", self.entry.name))
-            .log(confirmed(&self.entry.name, from, checkpoints));
+        let staged = Staged::new(format!("rotate {}: confirm", self.entry.name)).log(confirmed(
+            &self.entry.name,
+            from,
+            checkpoints,
+        ));
         let staged = stage_journal(staged, &self.paths, &journal)?;
-        let report = apply(boundary, &diagnostic, self.pki.store, staged, Vec::new(), now)?;
+        let report = apply(
+            boundary,
+            &diagnostic,
+            self.pki.store,
+            staged,
+            Vec::new(),
+            now,
+        )?;
         let name = &self.entry.name;
-        Ok(Step::new(name, Some(from), Some(&journal), Vec::new(), report))
+        Ok(Step::new(
+            name,
+            Some(from),
+            Some(&journal),
+            Vec::new(),
+            report,
+        ))
     }
 
     /// Why [`rollback`](Self::rollback) would refuse.
@@ -199,6 +229,11 @@ impl Rotation<'_> {
             return Ok(vec![
                 "the old authority is retired and its key is gone: there is no way back".to_owned(),
             ]);
+        }
+        if let Some(why) = &self.authorities(journal)?.recovery {
+            return Ok(vec![format!(
+                "it replaced what could not be used ({why}): there is no way back"
+            )]);
         }
         self.changed_by_another(journal)
     }
@@ -295,7 +330,9 @@ impl Rotation<'_> {
         }
         if to == Phase::Retire {
             if advance.keep_old_key {
-                let old = Paths::archived(&entry.name, &self.authorities(journal)?.old.serial)?;
+                let old = &self.authorities(journal)?.old;
+                let serial = old.as_ref().map_or("unknown", |old| &old.serial);
+                let old = Paths::archived(&entry.name, serial)?;
                 staged = staged.bytes(&old, Secrecy::Secret, self.file(&paths.old_key)?);
             }
             for path in paths.staged() {
@@ -305,7 +342,7 @@ impl Rotation<'_> {
         staged = stage_journal(staged, paths, &next)?;
         let from = Some(journal.phase);
         let staged = staged.log(entered(&entry.name, from, Some(&next)));
-        let removed = removed(&staged);
+        let removed = removed(self.pki.store, &staged);
         let report = apply(boundary, diagnostic, self.pki.store, staged, issued, now)?;
         Ok(Step::new(&entry.name, from, Some(&next), removed, report))
     }
@@ -345,8 +382,15 @@ impl Rotation<'_> {
         staged = staged.remove(&self.paths.journal);
         let from = Some(journal.phase);
         let staged = staged.log(entered(&self.entry.name, from, None));
-        let removed = removed(&staged);
-        let report = apply(boundary, diagnostic, self.pki.store, staged, Vec::new(), now)?;
+        let removed = removed(self.pki.store, &staged);
+        let report = apply(
+            boundary,
+            diagnostic,
+            self.pki.store,
+            staged,
+            Vec::new(),
+            now,
+        )?;
         Ok(Step::new(&self.entry.name, from, None, removed, report))
     }
 

@@ -8,13 +8,45 @@ use fips_core::{Boundary, Diagnostic, Requirements};
 use proptest::prelude::*;
 
 use super::*;
-use crate::catalogue::{Catalogue, Options, Program};
+use crate::catalogue::Catalogue;
 use crate::pki::{Status as Health, Thresholds};
 use crate::store::tests::faults::crashing;
 use crate::store::{DirStore, Store};
 use crate::{Clock, SystemClock};
 
-const NAME: &str = "etcd/server-ca";
+const NAME: &str = "ca";
+
+/// Small, and with a leaf and an authority in each kind of place.
+const CATALOGUE: &str = r#"
+[[authority]]
+name = "ca"
+common_name = "example"
+nochain = "ca.nochain.crt"
+
+[[leaf]]
+name = "web"
+common_name = "web"
+names = ["web.example.org"]
+usages = "server"
+issuer = "ca"
+
+[[kubeconfig]]
+name = "operator.conf"
+path = "operator.conf"
+authority = "ca"
+leaf = "operator"
+server = "https://api.example.org:6443"
+cluster = "example"
+context = "operator@example"
+user = "operator"
+
+[[leaf]]
+name = "operator"
+common_name = "operator"
+usages = "client"
+issuer = "ca"
+kubeconfig = "operator.conf"
+"#;
 
 /// One thing that is done to a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +114,7 @@ fn scratch() -> tempfile::TempDir {
 fn prepared(root: &Path, acts: &[Act]) -> PathBuf {
     let folder = root.join("prepared");
     let store = DirStore::create_or_open(&folder).unwrap();
-    let catalogue = Catalogue::new(Options::new(Program::Rke2, "node-1")).unwrap();
+    let catalogue = Catalogue::from_toml(CATALOGUE).unwrap();
     Pki::init(&boundary(), &store, catalogue, &SystemClock).unwrap();
     for one in acts {
         act(&store, *one).unwrap();
@@ -162,7 +194,10 @@ fn stop_everywhere(acts: &[Act], step: Act) {
         drop(store);
         fs::remove_dir_all(&folder).unwrap();
     }
-    assert!(old > 0 && new > 0, "{step:?} after {acts:?}: {old} old, {new} new");
+    assert!(
+        old > 0 && new > 0,
+        "{step:?} after {acts:?}: {old} old, {new} new"
+    );
 }
 
 #[test]
@@ -229,7 +264,7 @@ fn a_journal_is_read_as_it_was_written() {
     let journal = journal();
     let bytes = journal.to_json().unwrap();
     assert_eq!(Journal::parse(&bytes, NAME).unwrap(), journal);
-    assert!(Journal::parse(&bytes, "client-ca").is_err());
+    assert!(Journal::parse(&bytes, "another").is_err());
 }
 
 proptest! {
