@@ -162,8 +162,9 @@ pub enum Error {
     },
     /// The store holds no PKI of this crate.
     #[error(
-        "{path} is not there: this program made no PKI in this folder; make one first. To read \
-         one that another program made is a call of the library (Pki::adopt)"
+        "{path} is not there: this program made no PKI in this folder; make one first. One that \
+         another program made is looked at with --layout (Pki::adopt) and taken over by `fipsctl \
+         pki adopt` (Pki::take_over)"
     )]
     NoPki {
         /// The record that was looked for.

@@ -192,6 +192,7 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_certs::catalogue::entry::PasswdUser",
             "fips_certs::catalogue::entry::Place",
             "fips_certs::catalogue::kubeconfig::Frame",
+            "fips_certs::catalogue::node::NodeOptions",
             "fips_certs::catalogue::options::Options",
             "fips_certs::clock::FixedClock",
             "fips_certs::pki::plan::RenewalPolicy",

@@ -6,6 +6,7 @@ mod definition;
 mod entry;
 mod kubeadm;
 mod kubeconfig;
+mod node;
 mod options;
 mod rke2;
 
@@ -21,6 +22,7 @@ pub use entry::{
 };
 pub use kubeconfig::Frame;
 pub(crate) use kubeconfig::{Found, User};
+pub use node::NodeOptions;
 pub use options::{Admins, Options, Override, Program};
 
 /// Where this crate keeps its own state, below the root of a store.
@@ -89,6 +91,17 @@ impl Catalogue {
         }
     }
 
+    /// The tree of a node of RKE2 or k3s below `<data-dir>/agent`: the certificates of the
+    /// server's authorities without their keys, and the node's leaves and kubeconfigs.
+    /// [`Pki::make_node`](crate::Pki::make_node) makes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Catalogue`] and [`Error::Name`] for options that make no sense.
+    pub fn node(options: NodeOptions) -> Result<Self, Error> {
+        node::catalogue(options)
+    }
+
     /// A catalogue of the user's own, as TOML.
     ///
     /// ```
@@ -130,6 +143,7 @@ impl Catalogue {
         match definition {
             Definition::BuiltIn(options) => Self::new(*options),
             Definition::Custom(text) => Self::from_toml(&text),
+            Definition::Node(options) => Self::node(options),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The engine: makes, checks and renews a PKI by its catalogue.
 
+mod adopt;
 mod bundle;
 mod check;
 mod drift;
@@ -7,6 +8,7 @@ mod files;
 mod gate;
 mod init;
 mod issuer;
+mod node;
 mod once;
 mod parallel;
 mod plan;
@@ -26,6 +28,7 @@ use crate::catalogue::Catalogue;
 use crate::error::Error;
 use crate::store::Store;
 
+pub use adopt::keys_as_found;
 pub use check::Thresholds;
 pub use plan::{Blocked, Plan, Renewal, RenewalPolicy};
 pub use record::{Made, Record, WaiverRecord};
@@ -63,8 +66,8 @@ impl<'s> Pki<'s> {
         })
     }
 
-    /// A PKI another program made, judged by `catalogue`. Its first renewal leaves a record,
-    /// after which [`open`](Self::open) finds it.
+    /// A PKI another program made, judged by `catalogue`. [`take_over`](Self::take_over) or its
+    /// first renewal leaves a record, after which [`open`](Self::open) finds it.
     ///
     /// # Errors
     ///
@@ -84,6 +87,20 @@ impl<'s> Pki<'s> {
         };
         pki.admit(fips_core::opening())?;
         Ok(pki)
+    }
+
+    /// The PKI in `store`, whoever made it, judged by `catalogue` instead of its record: to
+    /// [check](Self::check) it, not to change it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] when there is a record and it cannot be understood.
+    pub fn judged_by(store: &'s dyn Store, catalogue: Catalogue) -> Result<Self, Error> {
+        Ok(Self {
+            store,
+            catalogue,
+            record: Record::read(store)?,
+        })
     }
 
     /// What it is judged by.

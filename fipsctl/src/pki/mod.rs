@@ -1,11 +1,14 @@
 //! `fipsctl pki`.
 
+pub(crate) mod adopt;
 mod audit;
 mod check;
 mod crl;
 mod init;
+pub(crate) mod layout;
 mod lint;
 pub(crate) mod recover;
+pub(crate) mod node;
 mod renew;
 mod revoke;
 pub(crate) mod rotate;
@@ -36,12 +39,14 @@ pub(crate) use verify::VerifyTreeArgs;
 
 pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
     match command {
+        PkiCommand::Adopt(args) => adopt::run(&args),
         PkiCommand::Audit(command) => audit::run(&command),
         PkiCommand::Check(args) => check::run(&args),
         PkiCommand::Crl(command) => crl::run(&command),
         PkiCommand::Init(args) => init::run(&args),
         PkiCommand::Recover(args) => recover::run(&args),
         PkiCommand::Lint(args) => lint::run(&args),
+        PkiCommand::Node(args) => node::run(&args),
         PkiCommand::Renew(args) => renew::run(&args),
         PkiCommand::Rotate(args) => rotate::run(&args),
         PkiCommand::RotateCa(command) => rotate_ca::run(command),
@@ -49,6 +54,7 @@ pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
         PkiCommand::Token(command) => token::run(&command),
         PkiCommand::Revoke(args) => revoke::run(&args),
         PkiCommand::Show(args) => show::run(&args),
+        PkiCommand::Token(command) => token::run(&command),
         PkiCommand::Verify(args) => verify::run(&args),
     }
 }

@@ -71,6 +71,7 @@ fn policy(args: &RenewArgs) -> RenewalPolicy {
     let mut policy = RenewalPolicy::default();
     policy.force = args.all || !args.name.is_empty();
     policy.names.clone_from(&args.name);
+    policy.services.clone_from(&args.service);
     policy.keep_keys = args.keep_keys;
     // Either one alone decides alone; the default is the smaller of both.
     if args.within_days.is_some() || args.within_fraction.is_some() {
