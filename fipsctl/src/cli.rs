@@ -109,14 +109,16 @@ pub(crate) enum PkiCommand {
     Crl(crate::pki::CrlCommand),
     /// Make a new PKI: authorities, leaves, kubeconfigs, keys and secrets of a whole layout.
     Init(InitArgs),
-    /// Make good from disk what has expired, is torn or was interrupted.
-    Recover(RecoverArgs),
     /// Judge certificates by RFC 5280 and the house rules; exit 1 on findings. Needs no open gate.
     Lint(crate::pki::LintArgs),
     /// Make the certificates of a node of RKE2 or k3s, signed by the server's authorities.
     Node(NodeArgs),
+    /// Make good from disk what has expired, is torn or was interrupted.
+    Recover(RecoverArgs),
     /// Renew the leaves that are due, drifted or torn.
     Renew(RenewArgs),
+    /// Revoke certificates, and issue the lists that say so.
+    Revoke(crate::pki::RevokeArgs),
     /// Issue leaves anew now: by name, by component, or all.
     Rotate(RotateArgs),
     /// Replace an authority without losing a connection.
@@ -125,11 +127,6 @@ pub(crate) enum PkiCommand {
     /// Replace the key that service-account tokens are signed with.
     #[command(subcommand)]
     RotateSa(RotateSaCommand),
-    /// Make, judge, list and revoke join tokens.
-    #[command(subcommand)]
-    Token(TokenCommand),
-    /// Revoke certificates, and issue the lists that say so.
-    Revoke(crate::pki::RevokeArgs),
     /// Show a certificate in words, or a PKI as a tree. Needs no open gate.
     Show(crate::pki::ShowPkiArgs),
     /// Make, judge, list and revoke join tokens.
