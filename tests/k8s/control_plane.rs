@@ -92,13 +92,11 @@ fn usage() -> ExitCode {
 fn test(run: &mut Run) -> Outcome {
     run.begin("the tree, and the components on it");
     tree::make(run)?;
+    agent::make(run)?;
     run.start()?;
 
-    run.begin("what a node of its own has: kubelet and kube-proxy");
-    identities::bind_administrators(run)?;
-    agent::join(run)?;
-
     run.begin("who may what: kubectl with each kubeconfig");
+    identities::bind_administrators(run)?;
     identities::nodes(run)?;
     identities::check(run)?;
 

@@ -15,8 +15,6 @@ pub(crate) struct Layout {
     /// The administrator's.
     pub(crate) admin: &'static str,
     pub(crate) kubelet: &'static str,
-    /// What a node of RKE2 has in a folder of its own: kubeconfig and leaf of each.
-    pub(crate) agent: &'static [(&'static str, &'static str)],
     /// The authority the API server's clients are judged by.
     pub(crate) client_ca: &'static str,
     /// The authority of the API server's leaf.
@@ -52,14 +50,6 @@ const RKE2: Layout = Layout {
     first_admin: "cred/admin.kubeconfig",
     admin: "cred/admin.kubeconfig",
     kubelet: "../agent/kubelet.kubeconfig",
-    agent: &[
-        ("../agent/kubelet.kubeconfig", "../agent/client-kubelet"),
-        ("../agent/kubeproxy.kubeconfig", "tls/client-kube-proxy"),
-        (
-            "../agent/rke2controller.kubeconfig",
-            "tls/client-rke2-controller",
-        ),
-    ],
     client_ca: "tls/client-ca",
     server_ca: "tls/server-ca",
     api_serving: "tls/serving-kube-apiserver",
@@ -94,7 +84,6 @@ const KUBEADM: Layout = Layout {
     first_admin: "super-admin.conf",
     admin: "admin.conf",
     kubelet: "kubelet.conf",
-    agent: &[],
     client_ca: "pki/ca",
     server_ca: "pki/ca",
     api_serving: "pki/apiserver",

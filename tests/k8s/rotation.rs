@@ -166,7 +166,7 @@ fn reach(run: &mut Run, checkpoint: &str, phase: &str) -> Outcome {
     match checkpoint {
         "aggregated" => aggregated(run, phase),
         "leaves" => {
-            agent::kubelet(run)?;
+            agent::make(run)?;
             served_as_on_disk(run)
         }
         "restart-apiserver" | "restart-etcd-clients" => {
@@ -181,9 +181,9 @@ fn reach(run: &mut Run, checkpoint: &str, phase: &str) -> Outcome {
         "restart-scheduler" => run.restart("kube-scheduler"),
         "service-account-ca" => tokens::root_ca(run),
         "tokens-without-end" => tokens::drop_secrets(run),
-        // One server, no kubelet, no workload, no token to join with, nothing outside.
-        "cluster-info" | "join-tokens" | "kubeconfigs" | "restart-kubelets" | "servers"
-        | "workloads" => Ok(()),
+        "restart-kubelets" => agent::make(run),
+        // One server, no workload, no token to join with, nothing else outside.
+        "cluster-info" | "join-tokens" | "kubeconfigs" | "servers" | "workloads" => Ok(()),
         other => Err(format!(
             "at {phase}, {other} is asked for, which this test does not know"
         )),
