@@ -1,6 +1,5 @@
 //! kube-controller-manager signs with the authorities' keys: a kubelet renews its own leaf.
 
-use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -14,15 +13,12 @@ const SIGNED: Duration = Duration::from_secs(60);
 
 pub(crate) fn check(run: &Run) -> Outcome {
     let layout = run.layout;
-    let kubelet = run.file(layout.kubelet);
     let client = request(
         run,
-        &kubelet,
         Wanted {
             signer: "kube-apiserver-client-kubelet",
             usage: "client auth",
             names: "",
-            key: None,
         },
     )?;
     let said = output(
@@ -59,12 +55,10 @@ pub(crate) fn check(run: &Run) -> Outcome {
 
     let serving = request(
         run,
-        &kubelet,
         Wanted {
             signer: "kubelet-serving",
             usage: "server auth",
             names: &format!("subjectAltName=DNS:{NODE},IP:127.0.0.1"),
-            key: None,
         },
     )?;
     output(
@@ -86,49 +80,32 @@ pub(crate) fn check(run: &Run) -> Outcome {
 }
 
 /// What is asked for.
-pub(crate) struct Wanted<'w> {
-    pub(crate) signer: &'w str,
-    pub(crate) usage: &'w str,
-    pub(crate) names: &'w str,
-    /// The key it is for; a new one otherwise.
-    pub(crate) key: Option<&'w Path>,
+struct Wanted<'w> {
+    signer: &'w str,
+    usage: &'w str,
+    names: &'w str,
 }
 
 /// A certificate that was signed, and its key.
-pub(crate) struct Signed {
-    pub(crate) certificate: String,
+struct Signed {
+    certificate: String,
     key: String,
 }
 
-/// Asks by a kubeconfig, approves as the administrator, waits for the signature.
-pub(crate) fn request(run: &Run, asker: &Path, wanted: Wanted<'_>) -> Outcome<Signed> {
+/// Asks as the kubelet, approves as the administrator, waits for the signature.
+fn request(run: &Run, wanted: Wanted<'_>) -> Outcome<Signed> {
     let Wanted {
         signer,
         usage,
         names,
-        ..
     } = wanted;
     let file = |ending: &str| {
         let file = run.folder.join(format!("{signer}.{ending}"));
         file.to_string_lossy().into_owned()
     };
-    let (pem, body, certificate) = (file("csr"), file("json"), file("crt"));
-    let given = wanted.key.map(|key| key.to_string_lossy().into_owned());
-    let new = file("key");
-    let mut words = vec!["req", "-new", "-out", &pem];
-    let key = match &given {
-        Some(key) => {
-            words.extend(["-key", key]);
-            key.clone()
-        }
-        None => {
-            let curve = "ec_paramgen_curve:P-256";
-            words.extend([
-                "-nodes", "-newkey", "ec", "-pkeyopt", curve, "-keyout", &new,
-            ]);
-            new.clone()
-        }
-    };
+    let (key, pem, body, certificate) = (file("key"), file("csr"), file("json"), file("crt"));
+    let mut words = vec!["req", "-new", "-nodes", "-newkey", "ec", "-pkeyopt"];
+    words.extend(["ec_paramgen_curve:P-256", "-keyout", &key, "-out", &pem]);
     let subject = format!("/O=system:nodes/CN=system:node:{NODE}");
     words.extend(["-subj", &subject]);
     if !names.is_empty() {
@@ -149,14 +126,13 @@ pub(crate) fn request(run: &Run, asker: &Path, wanted: Wanted<'_>) -> Outcome<Si
     });
     std::fs::write(&body, request.to_string()).map_err(|e| format!("cannot write {body}: {e}"))?;
 
-    let admin = run.file(run.layout.admin);
+    let (admin, kubelet) = (run.file(run.layout.admin), run.file(run.layout.kubelet));
     let kubectl = run.kubectl();
     kubectl.get(&admin, &["delete", "csr", signer, "--ignore-not-found"])?;
-    kubectl.get(asker, &["create", "-f", &body])?;
-    if asker != admin
-        && kubectl
-            .run(asker, &["certificate", "approve", signer])?
-            .success
+    kubectl.get(&kubelet, &["create", "-f", &body])?;
+    if kubectl
+        .run(&kubelet, &["certificate", "approve", signer])?
+        .success
     {
         return Err("a kubelet must not approve its own request".to_owned());
     }
