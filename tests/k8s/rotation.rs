@@ -315,8 +315,13 @@ impl Old {
         let server = format!("--server=https://127.0.0.1:{}", run.ports.api);
         let trust = |file: &str| format!("--certificate-authority={file}");
         let ours = run.file(&format!("{}.crt", layout.server_ca));
+        // The tree's folder of authorities comes before the name.
+        let is = |path: &str| {
+            path.split_once('/')
+                .is_some_and(|(_, name)| name == authority)
+        };
         let mut seen = Vec::new();
-        if layout.client_ca.ends_with(authority) {
+        if is(layout.client_ca) {
             let answer = run.kubectl().run_bare(&[
                 &server,
                 &trust(&ours.to_string_lossy()),
@@ -330,7 +335,7 @@ impl Old {
             }
             seen.push("its old client is Unauthorized");
         }
-        if layout.server_ca.ends_with(authority) && !authority.starts_with("etcd") {
+        if is(layout.server_ca) {
             let admin = run.file(layout.admin);
             let answer = run
                 .kubectl()
@@ -340,7 +345,7 @@ impl Old {
             }
             seen.push("its old file trusts the API server no more");
         }
-        if layout.etcd_ca.ends_with(authority) && authority.starts_with("etcd") {
+        if is(layout.etcd_ca) {
             let old = self.0.join("etcd");
             let (old, new) = (old.to_string_lossy(), run.file(layout.etcd_ca));
             if run
@@ -358,7 +363,7 @@ impl Old {
             run.etcdctl(&["get", "x"])?;
             seen.push("etcd takes its old client no more, and is not trusted by its old file");
         }
-        if layout.proxy_ca.ends_with(authority) {
+        if is(layout.proxy_ca) {
             let said = strangers::ask_for_somebody(run, &self.0.join("proxy"))?;
             if said.contains("somebody") {
                 return Err(format!(
