@@ -74,7 +74,9 @@ const AGGREGATED: Checkpoint = Checkpoint {
     id: "aggregated",
     what: "aggregated API servers and webhooks: what they verify by (ConfigMap \
            extension-apiserver-authentication in kube-system), and each caBundle that holds this \
-           authority, is as its file is now; restart those that read it at their start alone",
+           authority, is as its file is now; restart those that read it at their start alone. \
+           The API server only adds to that ConfigMap: when an authority is retired, delete it, \
+           and it is written anew",
 };
 const APISERVER: Checkpoint = Checkpoint {
     id: "restart-apiserver",
@@ -87,8 +89,10 @@ const CLUSTER_INFO: Checkpoint = Checkpoint {
 };
 const CONTROLLER_MANAGER: Checkpoint = Checkpoint {
     id: "restart-controller-manager",
-    what: "restart kube-controller-manager, one at a time: it reads root-ca-file and the pairs it \
-           signs requests with anew",
+    what: "restart kube-controller-manager, one at a time: it reads its kubeconfig, root-ca-file \
+           and the pairs it signs requests with anew. A certificate file it signs with may hold \
+           one certificate and no more (kubeadm names ca.crt itself): until the old one is \
+           retired, have --cluster-signing-cert-file name a file with the first one alone",
 };
 const ETCD: Checkpoint = Checkpoint {
     id: "restart-etcd",
@@ -126,6 +130,11 @@ const LEGACY_TOKENS: Checkpoint = Checkpoint {
            end with the old key: `kubectl get secrets -A --field-selector \
            type=kubernetes.io/service-account-token`; delete them, so that they are made anew",
 };
+const SCHEDULER: Checkpoint = Checkpoint {
+    id: "restart-scheduler",
+    what: "restart kube-scheduler and the cloud controller manager, one at a time: they read the \
+           authority that their kubeconfig names, and what it holds as data, at their start alone",
+};
 const SERVERS: Checkpoint = Checkpoint {
     id: "servers",
     what: "bring the files this step wrote to the same folder of every other server; a private key \
@@ -151,6 +160,7 @@ const WORKLOADS: Checkpoint = Checkpoint {
 const SERVER_TRUST: &[Checkpoint] = &[
     SERVERS,
     CONTROLLER_MANAGER,
+    SCHEDULER,
     SERVICE_ACCOUNT_CA,
     WORKLOADS,
     APISERVER,
@@ -163,6 +173,7 @@ const SERVER_ISSUE: &[Checkpoint] = &[SERVERS, CONTROLLER_MANAGER, KUBELETS, LEA
 const SERVER_RETIRE: &[Checkpoint] = &[
     SERVERS,
     CONTROLLER_MANAGER,
+    SCHEDULER,
     SERVICE_ACCOUNT_CA,
     WORKLOADS,
     APISERVER,
@@ -175,6 +186,7 @@ const SERVER_RETIRE: &[Checkpoint] = &[
 const BOTH_ISSUE: &[Checkpoint] = &[
     SERVERS,
     CONTROLLER_MANAGER,
+    SCHEDULER,
     KUBECONFIGS,
     KUBELETS,
     LEAVES,
@@ -254,8 +266,8 @@ mod tests {
         };
         assert_eq!(
             order(Role::of_authority("server-ca"), Phase::TrustBoth),
-            "servers restart-controller-manager service-account-ca workloads restart-apiserver \
-             kubeconfigs aggregated restart-kubelets join-tokens"
+            "servers restart-controller-manager restart-scheduler service-account-ca workloads \
+             restart-apiserver kubeconfigs aggregated restart-kubelets join-tokens"
         );
         // etcd's trust is read at its start: restarted before and after, not between.
         for name in ["etcd/server-ca", "etcd/peer-ca", "etcd/ca"] {
