@@ -17,9 +17,6 @@ use crate::pki::rotate::RotateArgs;
 use crate::pki::rotate_ca::RotateCaCommand;
 use crate::pki::rotate_sa::RotateSaCommand;
 use crate::pki::sign::SignArgs;
-use crate::pki::adopt::AdoptArgs;
-use crate::pki::layout::LayoutArgs;
-use crate::pki::node::NodeArgs;
 use crate::pki::{AuditCommand, TokenCommand};
 use crate::sealing;
 

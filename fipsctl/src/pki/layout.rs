@@ -7,7 +7,6 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use fips_boundary::certs::SubjectAltName;
 use fips_boundary::certs::catalogue::{Admins, Catalogue, Encryption, Options, Program};
-use fips_boundary::certs::key::KeyType;
 use fips_boundary::certs::pki::keys_as_found;
 use fips_boundary::certs::store::Store;
 
