@@ -9,7 +9,7 @@ use common::{
     openssl, options, path, row,
 };
 use fips_certs::audit::{self, EventKind, Fault};
-use fips_certs::catalogue::Catalogue;
+use fips_certs::catalogue::{Catalogue, Options, Override, Program};
 use fips_certs::key::KeyType;
 use fips_certs::pki::{RenewalPolicy, Status, Thresholds};
 use fips_certs::store::{DirStore, EntryPath};
@@ -153,13 +153,13 @@ fn what_is_made_and_renewed_is_logged_with_it() {
     let found = audit::verify(&diagnostic(), &store, None).unwrap();
     assert_eq!(found.findings, []);
     // The leaves and authorities as they are now, a serial number each.
-    assert_eq!((found.segments, found.certificates), (2, 12));
+    assert_eq!((found.segments, found.certificates), (2, 20));
     let entries = audit::entries(&store).unwrap();
     let kinds: Vec<_> = entries.iter().map(|entry| entry.event).collect();
     assert_eq!(kinds[0], EventKind::LogBegun);
-    assert!(kinds[1..13].iter().all(|kind| *kind == EventKind::Issued));
-    assert_eq!(kinds[13..], [EventKind::Renewed]);
-    let (renewed, issued) = (&entries[13], &report.issued[0]);
+    assert!(kinds[1..21].iter().all(|kind| *kind == EventKind::Issued));
+    assert_eq!(kinds[21..], [EventKind::Renewed]);
+    let (renewed, issued) = (&entries[21], &report.issued[0]);
     assert_eq!(renewed.name, "client-admin");
     assert_eq!(renewed.time, START + DAY);
     assert_eq!(renewed.serial.as_ref(), Some(&issued.serial));
@@ -448,10 +448,14 @@ fn an_evaluation_leaves_a_strict_pki_alone() {
 #[test]
 fn k3s_and_other_keys() {
     let store = MemoryStore::default();
-    let mut k3s =
-        fips_certs::catalogue::Options::new(fips_certs::catalogue::Program::K3s, "server-0");
+    let mut k3s = Options::new(Program::K3s, "server-0");
     k3s.authority_key = KeyType::P384;
-    k3s.leaf_key = KeyType::Rsa2048;
+    k3s.service_account_key = KeyType::P384;
+    let other = Override {
+        key_type: Some(KeyType::Rsa2048),
+        lifetime: Some(DAY * 30),
+    };
+    k3s.overrides = [("etcd/server-client".to_owned(), other)].into();
     let catalogue = Catalogue::new(k3s).unwrap();
     Pki::init(&boundary(), &store, catalogue, &clock()).unwrap();
     let rows = check(&store, START);
@@ -469,5 +473,19 @@ fn k3s_and_other_keys() {
             .as_str()
         )
     );
-    assert_eq!(row(&rows, LEAF).key.as_deref(), Some("RSA 2048"));
+    let leaf = row(&rows, LEAF);
+    assert_eq!(leaf.key.as_deref(), Some("RSA 2048"));
+    assert_eq!(leaf.residual.as_deref(), Some("30 days"));
+    let others = row(&rows, "tls/client-admin.crt");
+    assert_eq!(others.key.as_deref(), Some("ECDSA P-256"));
+    assert_eq!(others.residual.as_deref(), Some("365 days"));
+    for (name, words) in [
+        ("no-such", "no authority, leaf or key"),
+        ("service", "no lifetime"),
+    ] {
+        let mut wrong = Options::new(Program::K3s, "server-0");
+        wrong.overrides = [(name.to_owned(), other)].into();
+        let refused = Catalogue::new(wrong).unwrap_err().to_string();
+        assert!(refused.contains(words), "{refused}");
+    }
 }

@@ -20,7 +20,7 @@ use crate::usages::Usages;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// The largest text that is taken: the record holds all of it.
-const MOST_BYTES: usize = 64 << 20;
+const MOST_BYTES: usize = 12 << 20;
 
 /// The most authorities one below another.
 const MOST_BELOW: usize = 8;
@@ -479,7 +479,7 @@ issuer = \"ca\"
         let catalogue = catalogue(&example()).unwrap();
         let api = catalogue.leaf("api").unwrap();
         assert_eq!(api.lifetime, DAY * 90);
-        assert_eq!(api.key_type, KeyType::Rsa3072);
+        assert_eq!(api.key_type, KeyType::P384);
         assert_eq!(api.names.len(), 3);
         let operator = catalogue.leaf("operator").unwrap();
         assert!(matches!(operator.place, Place::Kubeconfig(_)));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Options;
+use super::{NodeOptions, Options};
 
 /// What stands for a whole catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,4 +13,6 @@ pub enum Definition {
     BuiltIn(Box<Options>),
     /// A catalogue of the user's own: the whole text of its TOML file.
     Custom(String),
+    /// The tree of a node of RKE2 or k3s, below `<data-dir>/agent`.
+    Node(NodeOptions),
 }

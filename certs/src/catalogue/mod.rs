@@ -6,6 +6,7 @@ mod definition;
 mod entry;
 mod kubeadm;
 mod kubeconfig;
+mod node;
 mod options;
 mod rke2;
 
@@ -21,6 +22,7 @@ pub use entry::{
 };
 pub use kubeconfig::Frame;
 pub(crate) use kubeconfig::{Found, User};
+pub use node::NodeOptions;
 pub use options::{Admins, Options, Override, Program};
 
 /// Where this crate keeps its own state, below the root of a store.
@@ -83,10 +85,34 @@ impl Catalogue {
     ///
     /// [`Error::Catalogue`] and [`Error::Name`] for options that make no sense.
     pub fn new(options: Options) -> Result<Self, Error> {
-        match options.program {
+        let external = options.external_authorities.clone();
+        let mut catalogue = match options.program {
             Program::K3s | Program::Rke2 => rke2::catalogue(options),
             Program::Kubeadm => kubeadm::catalogue(options),
+        }?;
+        for name in external {
+            let entry = catalogue
+                .authorities
+                .iter_mut()
+                .find(|entry| entry.name == name);
+            let entry = entry.ok_or_else(|| Error::Catalogue {
+                option: "external_authorities".into(),
+                why: format!("{name:?} is no authority of this catalogue"),
+            })?;
+            entry.key = None;
         }
+        Ok(catalogue)
+    }
+
+    /// The tree of a node of RKE2 or k3s below `<data-dir>/agent`: the certificates of the
+    /// server's authorities without their keys, and the node's leaves and kubeconfigs.
+    /// [`Pki::make_node`](crate::Pki::make_node) makes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Catalogue`] and [`Error::Name`] for options that make no sense.
+    pub fn node(options: NodeOptions) -> Result<Self, Error> {
+        node::catalogue(options)
     }
 
     /// A catalogue of the user's own, as TOML.
@@ -130,6 +156,7 @@ impl Catalogue {
         match definition {
             Definition::BuiltIn(options) => Self::new(*options),
             Definition::Custom(text) => Self::from_toml(&text),
+            Definition::Node(options) => Self::node(options),
         }
     }
 

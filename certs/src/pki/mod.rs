@@ -1,12 +1,16 @@
 //! The engine: makes, checks and renews a PKI by its catalogue.
 
+mod adopt;
 mod bundle;
 mod check;
 mod drift;
 mod files;
 mod gate;
+mod import;
 mod init;
+mod issue;
 mod issuer;
+mod node;
 mod once;
 mod parallel;
 mod plan;
@@ -15,6 +19,7 @@ mod record;
 mod recover;
 mod renew;
 mod report;
+mod requests;
 mod revoke;
 mod revoked;
 pub mod rotation;
@@ -26,11 +31,15 @@ use crate::catalogue::Catalogue;
 use crate::error::Error;
 use crate::store::Store;
 
+pub use adopt::keys_as_found;
 pub use check::Thresholds;
+pub use import::{Imported, KeySource};
+pub use issue::IssuedLeaf;
 pub use plan::{Blocked, Plan, Renewal, RenewalPolicy};
 pub use record::{Made, Record, WaiverRecord};
 pub use recover::{Broken, Diagnosis, Recovered, Remedy};
 pub use report::{Issued, Report};
+pub use requests::Requested;
 pub use revoke::{
     IssuedList, JudgedList, PlannedRevocation, RevocationPlan, RevocationReport, Target,
 };
@@ -63,8 +72,8 @@ impl<'s> Pki<'s> {
         })
     }
 
-    /// A PKI another program made, judged by `catalogue`. Its first renewal leaves a record,
-    /// after which [`open`](Self::open) finds it.
+    /// A PKI another program made, judged by `catalogue`. [`take_over`](Self::take_over) or its
+    /// first renewal leaves a record, after which [`open`](Self::open) finds it.
     ///
     /// # Errors
     ///
@@ -84,6 +93,20 @@ impl<'s> Pki<'s> {
         };
         pki.admit(fips_core::opening())?;
         Ok(pki)
+    }
+
+    /// The PKI in `store`, whoever made it, judged by `catalogue` instead of its record: to
+    /// [check](Self::check) it, not to change it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] when there is a record and it cannot be understood.
+    pub fn judged_by(store: &'s dyn Store, catalogue: Catalogue) -> Result<Self, Error> {
+        Ok(Self {
+            store,
+            catalogue,
+            record: Record::read(store)?,
+        })
     }
 
     /// What it is judged by.

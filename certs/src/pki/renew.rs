@@ -39,6 +39,14 @@ impl Pki<'_> {
         clock: &dyn Clock,
     ) -> Result<Report, Error> {
         self.admit(Some(boundary.status().opening()))?;
+        if let Some(record) = &self.record
+            && record.catalogue != *self.catalogue.definition()
+        {
+            return Err(Error::Record {
+                path: record::path()?,
+                why: "it was set aside for another catalogue, which may look and not write".into(),
+            });
+        }
         let diagnostic = diagnostic()?;
         let now = clock.now();
         let moment = FixedClock::new(now);
