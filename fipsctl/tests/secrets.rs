@@ -72,9 +72,15 @@ impl Scene {
                         .unwrap()
                         .to_pkcs8()
                         .unwrap();
-                    // PKCS#8 of a key on P-256: the scalar is this OCTET STRING.
-                    assert_eq!(der[34..36], [0x04, 0x20]);
-                    self.secrets.push(der[36..68].to_vec());
+                    // PKCS#8 of a key on P-256: the scalar is this OCTET STRING. Of an RSA key, a
+                    // part of the numbers that only its holder knows.
+                    let secret = if der[34..36] == [0x04, 0x20] {
+                        36..68
+                    } else {
+                        assert!(der.len() > 1100, "{}: {}", path.display(), der.len());
+                        der.len() - 256..der.len() - 192
+                    };
+                    self.secrets.push(der[secret].to_vec());
                 }
             }
         }

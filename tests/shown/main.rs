@@ -126,7 +126,6 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_certs::issue::leaf::LeafParams",
             "fips_certs::lint::Finding",
             "fips_certs::lint::Linted",
-            "fips_certs::lint::rules::Rule",
             "fips_certs::names::Subject",
             "fips_certs::names::SubjectAltName",
             "fips_core::rfc4514::Attribute",
