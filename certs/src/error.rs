@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::csr::Denied;
+use crate::import::{Reason, in_one_line};
 use crate::sealing::SealingFault;
 use crate::store::EntryPath;
 use crate::token::TokenRefused;
@@ -91,6 +93,14 @@ pub enum Error {
     /// The gate of this process, and the PKI's record or a sealed thing's header, do not fit.
     #[error("{0}")]
     Gate(GateMismatch),
+    /// Something foreign is refused.
+    #[error("{what} is refused: {}", in_one_line(.reasons))]
+    Import {
+        /// What it is.
+        what: String,
+        /// Every reason.
+        reasons: Vec<Reason>,
+    },
     /// A file operation failed.
     #[error("cannot {action} {path}: {source}", path = path.display())]
     Io {
@@ -170,6 +180,16 @@ pub enum Error {
         /// The record that was looked for.
         path: EntryPath,
     },
+    /// A rule does not allow what a request asks for.
+    #[error("rule {rule:?} does not allow the request of `{subject}`: {}", in_one_line(.reasons))]
+    NotAuthorised {
+        /// Whom the request names.
+        subject: String,
+        /// The rule.
+        rule: String,
+        /// Every reason.
+        reasons: Vec<Denied>,
+    },
     /// A folder was expected.
     #[error("{path} is not a directory; name the folder that holds the PKI", path = path.display())]
     NotADirectory {
@@ -223,6 +243,12 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// Bytes that are no certificate request this crate reads.
+    #[error("not a usable certificate request: {why}")]
+    Request {
+        /// What is wrong with them.
+        why: String,
+    },
     /// Something cannot be revoked.
     #[error("{what} cannot be revoked: {why}")]
     Revocation {
@@ -237,6 +263,15 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// Rules for signing that cannot be used.
+    #[error("the rules for signing cannot be used: {why}")]
+    Rules {
+        /// What is wrong with them.
+        why: String,
+    },
+    /// Something could not be sealed or opened.
+    #[error(transparent)]
+    Sealing(#[from] SealingFault),
     /// A step of a rotation cannot be taken.
     #[error("the rotation of {name}: {why}")]
     Rotation {
@@ -263,12 +298,6 @@ pub enum Error {
         /// What was answered, and how to mend it.
         why: String,
     },
-    /// A join token or a node's password is not taken.
-    #[error("refused: {0}")]
-    Token(#[from] TokenRefused),
-    /// Something could not be sealed or opened.
-    #[error(transparent)]
-    Sealing(#[from] SealingFault),
     /// A stream could not be read or written.
     #[error("cannot {action}: {source}")]
     Stream {
@@ -277,6 +306,9 @@ pub enum Error {
         /// What the operating system answered.
         source: io::Error,
     },
+    /// A join token or a node's password is not taken.
+    #[error("refused: {0}")]
+    Token(#[from] TokenRefused),
     /// A file is larger than any entry may be.
     #[error("{path} is larger than {limit} bytes, the most an entry may have", path = path.display())]
     TooLarge {

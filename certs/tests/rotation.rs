@@ -426,7 +426,7 @@ fn what_cannot_be_rotated_says_why() {
     store.set(KEY, key);
     start(&store, &clock);
     assert!(blocked(&store, START).contains("under way"));
-    assert!(matches!(rollback(&store, &clock).unwrap().phase, None));
+    assert!(rollback(&store, &clock).unwrap().phase.is_none());
     assert!(matches!(next(&store, &clock), Err(Error::Rotation { .. })));
 }
 

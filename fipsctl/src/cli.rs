@@ -6,6 +6,12 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::agent::AgentCommand;
+use crate::pki::adopt::AdoptArgs;
+use crate::pki::export_csr::ExportCsrArgs;
+use crate::pki::import::ImportArgs;
+use crate::pki::issue::IssueArgs;
+use crate::pki::layout::LayoutArgs;
+use crate::pki::node::NodeArgs;
 use crate::pki::recover::RecoverArgs;
 use crate::pki::rotate::RotateArgs;
 use crate::pki::rotate_ca::RotateCaCommand;
@@ -13,6 +19,7 @@ use crate::pki::rotate_sa::RotateSaCommand;
 use crate::pki::adopt::AdoptArgs;
 use crate::pki::layout::LayoutArgs;
 use crate::pki::node::NodeArgs;
+use crate::pki::sign::SignArgs;
 use crate::pki::{AuditCommand, TokenCommand};
 use crate::sealing;
 
@@ -107,8 +114,15 @@ pub(crate) enum PkiCommand {
     /// Issue, show and judge revocation lists.
     #[command(subcommand)]
     Crl(crate::pki::CrlCommand),
+    /// Write the request for an authority's certificate, for one elsewhere to sign.
+    ExportCsr(ExportCsrArgs),
+    /// Judge and take what was signed elsewhere: an authority's certificate, or a leaf.
+    Import(ImportArgs),
+    /// Make a new PKI: the authorities, etcd's and the API server's leaves, the admin's kubeconfig.
     /// Make a new PKI: authorities, leaves, kubeconfigs, keys and secrets of a whole layout.
     Init(InitArgs),
+    /// Issue one leaf by the command line, outside of the catalogue.
+    Issue(IssueArgs),
     /// Judge certificates by RFC 5280 and the house rules; exit 1 on findings. Needs no open gate.
     Lint(crate::pki::LintArgs),
     /// Make the certificates of a node of RKE2 or k3s, signed by the server's authorities.
@@ -129,6 +143,8 @@ pub(crate) enum PkiCommand {
     RotateSa(RotateSaCommand),
     /// Show a certificate in words, or a PKI as a tree. Needs no open gate.
     Show(crate::pki::ShowPkiArgs),
+    /// Sign a certificate request, as far as a rule allows it.
+    Sign(SignArgs),
     /// Make, judge, list and revoke join tokens.
     #[command(subcommand)]
     Token(TokenCommand),

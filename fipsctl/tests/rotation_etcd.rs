@@ -48,7 +48,6 @@ fn no_write_is_lost_while_the_authorities_of_etcd_are_rotated() {
     let books = writer.stop();
     assert!(books.written > 20, "{books:?}");
     assert_eq!(books.failed, Vec::<String>::new(), "{books:?}");
-    println!("{books:?}");
     let client = cluster.client();
     let read = client.run(&["get", "--prefix", "rotation/", "--keys-only"]);
     let keys = String::from_utf8_lossy(&read.stdout);

@@ -541,7 +541,7 @@ fn rotations(values: &mut Values, boundary: &Boundary, pki: &Pki<'_>) {
             Rotated::Authority(authorities) => {
                 values.data(
                     "fips_certs::pki::rotation::journal::Authorities",
-                    authorities,
+                    &**authorities,
                 );
                 values.data(
                     "fips_certs::pki::rotation::journal::Identity",

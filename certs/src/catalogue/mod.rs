@@ -85,10 +85,23 @@ impl Catalogue {
     ///
     /// [`Error::Catalogue`] and [`Error::Name`] for options that make no sense.
     pub fn new(options: Options) -> Result<Self, Error> {
-        match options.program {
+        let external = options.external_authorities.clone();
+        let mut catalogue = match options.program {
             Program::K3s | Program::Rke2 => rke2::catalogue(options),
             Program::Kubeadm => kubeadm::catalogue(options),
+        }?;
+        for name in external {
+            let entry = catalogue
+                .authorities
+                .iter_mut()
+                .find(|entry| entry.name == name);
+            let entry = entry.ok_or_else(|| Error::Catalogue {
+                option: "external_authorities".into(),
+                why: format!("{name:?} is no authority of this catalogue"),
+            })?;
+            entry.key = None;
         }
+        Ok(catalogue)
     }
 
     /// The tree of a node of RKE2 or k3s below `<data-dir>/agent`: the certificates of the

@@ -105,6 +105,10 @@ pub struct Options {
     /// The kind of the key that service-account tokens are signed with; RSA, which whoever
     /// verifies tokens outside of the cluster expects.
     pub service_account_key: KeyType,
+    /// The authorities whose keys are kept elsewhere, by their names: nothing is signed for them
+    /// here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub external_authorities: Vec<String>,
     /// How secrets are encrypted at rest; RKE2's and k3s's file is made when it is set.
     pub encryption: Option<Encryption>,
     /// Who administers a cluster of kubeadm.
@@ -170,6 +174,7 @@ impl Options {
             authority_key: KeyType::default(),
             leaf_key: KeyType::default(),
             service_account_key: KeyType::Rsa2048,
+            external_authorities: Vec::new(),
             encryption,
             admins: Admins::ClusterAdmins,
             endpoint: None,

@@ -18,6 +18,8 @@ use crate::error::Error;
 pub(crate) use encoder::EncodedKey;
 
 pub use authority::{Authority, AuthorityParams};
+pub(crate) use authority::{distinguished_name, is_rewritable};
+pub(crate) use encoder::Encoder;
 pub use leaf::LeafParams;
 pub use signer::{IntoSigner, Signer};
 

@@ -1,5 +1,6 @@
 //! Private keys on disk: the types that are issued, and their PEM forms.
 
+mod public;
 mod public_half;
 mod sealed;
 mod subject;
@@ -17,9 +18,11 @@ use crate::error::Error;
 use crate::issue::EncodedKey;
 use crate::pem;
 
+pub use public::PublicKey;
 pub(crate) use public_half::PublicHalf;
 pub use sealed::{SEALED_LABEL, from_sealed_pem, is_sealed, to_sealed_pem};
 pub use subject::SubjectKey;
+pub(crate) use subject::named;
 
 /// The keys this crate makes certificates for. P-521 is verified, not issued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -174,6 +174,7 @@ impl Checker<'_> {
                 row.worsen(status, reason);
             }
             if self.pki.made_here()
+                && entry.key.is_some()
                 && let Some(reason) = drift::of_key(first, entry.key_type)
             {
                 row.worsen(Status::Warning, reason);

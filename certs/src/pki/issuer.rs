@@ -24,7 +24,22 @@ pub(super) struct Issuer {
     pub(super) crosses: Arc<[Certificate]>,
 }
 
+/// What follows the leaves of an authority.
+#[derive(Debug)]
+pub(super) struct Above {
+    pub(super) chain: Arc<[Certificate]>,
+    pub(super) crosses: Arc<[Certificate]>,
+}
+
 impl Issuer {
+    /// What follows its leaves.
+    pub(super) fn above(&self) -> Above {
+        Above {
+            chain: Arc::clone(&self.chain),
+            crosses: Arc::clone(&self.crosses),
+        }
+    }
+
     /// One that was just made, below the authorities of `above`.
     pub(super) fn new(authority: Authority, above: Option<&Self>) -> Self {
         let own = std::iter::once(authority.certificate().clone());

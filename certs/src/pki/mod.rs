@@ -6,7 +6,9 @@ mod check;
 mod drift;
 mod files;
 mod gate;
+mod import;
 mod init;
+mod issue;
 mod issuer;
 mod node;
 mod once;
@@ -17,6 +19,7 @@ mod record;
 mod recover;
 mod renew;
 mod report;
+mod requests;
 mod revoke;
 mod revoked;
 pub mod rotation;
@@ -30,10 +33,13 @@ use crate::store::Store;
 
 pub use adopt::keys_as_found;
 pub use check::Thresholds;
+pub use import::{Imported, KeySource};
+pub use issue::IssuedLeaf;
 pub use plan::{Blocked, Plan, Renewal, RenewalPolicy};
 pub use record::{Made, Record, WaiverRecord};
 pub use recover::{Broken, Diagnosis, Recovered, Remedy};
 pub use report::{Issued, Report};
+pub use requests::Requested;
 pub use revoke::{
     IssuedList, JudgedList, PlannedRevocation, RevocationPlan, RevocationReport, Target,
 };

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use zeroize::Zeroizing;
 
-use super::issuer::Issuer;
+use super::issuer::Above;
 use crate::audit::{self, Event};
 use crate::catalogue::{Found, KubeconfigEntry};
 use crate::certificate::Certificate;
@@ -54,11 +54,11 @@ pub(super) struct Leaf {
 }
 
 impl Leaf {
-    pub(super) fn new(leaf: &Certificate, issuer: &Issuer, chained: bool, usages: Usages) -> Self {
+    pub(super) fn new(leaf: &Certificate, above: Above, chained: bool, usages: Usages) -> Self {
         Self {
             der: leaf.der().clone(),
-            chain: Arc::clone(&issuer.chain),
-            crosses: Arc::clone(&issuer.crosses),
+            chain: above.chain,
+            crosses: above.crosses,
             chained,
             usages,
         }
@@ -304,7 +304,7 @@ fn authority_holds(
 
 /// The path as a TLS peer judges it (RFC 5280 §6), by webpki with the module's verification:
 /// the last certificate of the chain is its trust, those before it are sent along.
-fn path_holds(
+pub(super) fn path_holds(
     leaf: &Certificate,
     chain: &[Certificate],
     usages: Usages,

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod go;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};

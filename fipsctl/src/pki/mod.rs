@@ -4,7 +4,10 @@ pub(crate) mod adopt;
 mod audit;
 mod check;
 mod crl;
+pub(crate) mod export_csr;
+pub(crate) mod import;
 mod init;
+pub(crate) mod issue;
 pub(crate) mod layout;
 mod lint;
 pub(crate) mod recover;
@@ -16,18 +19,21 @@ pub(crate) mod rotate_ca;
 pub(crate) mod rotate_sa;
 mod rotation;
 mod show;
+pub(crate) mod sign;
 mod token;
 mod verify;
+mod written;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use fips_boundary::certs::pki::Report;
+use fips_boundary::certs::key::KeyType;
+use fips_boundary::certs::pki::{Report, Requested};
 use fips_boundary::certs::store::{DirStore, Recovery};
 
 pub(crate) use audit::AuditCommand;
 pub(crate) use token::TokenCommand;
 
-use crate::cli::{Format, PkiCommand};
+use crate::cli::{self, Format, PkiCommand};
 use crate::exit::Failure;
 use crate::{output, table};
 
@@ -43,7 +49,10 @@ pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
         PkiCommand::Audit(command) => audit::run(&command),
         PkiCommand::Check(args) => check::run(&args),
         PkiCommand::Crl(command) => crl::run(&command),
+        PkiCommand::ExportCsr(args) => export_csr::run(&args),
+        PkiCommand::Import(args) => import::run(&args),
         PkiCommand::Init(args) => init::run(&args),
+        PkiCommand::Issue(args) => issue::run(&args),
         PkiCommand::Lint(args) => lint::run(&args),
         PkiCommand::Node(args) => node::run(&args),
         PkiCommand::Recover(args) => recover::run(&args),
@@ -53,6 +62,7 @@ pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
         PkiCommand::RotateCa(command) => rotate_ca::run(command),
         PkiCommand::RotateSa(command) => rotate_sa::run(command),
         PkiCommand::Show(args) => show::run(&args),
+        PkiCommand::Sign(args) => sign::run(&args),
         PkiCommand::Token(command) => token::run(&command),
         PkiCommand::Verify(args) => verify::run(&args),
     }
@@ -75,6 +85,39 @@ fn tell_recovery(dir: &Path, store: &DirStore) {
              ({count} files); the old set is in place"
         )),
         _ => {}
+    }
+}
+
+/// Prints which requests wait to be signed elsewhere.
+fn print_requested(requested: &[Requested]) -> Result<(), Failure> {
+    for request in requested {
+        let Requested {
+            name, file, issuer, ..
+        } = request;
+        let state = if request.waited { "WAITS" } else { "REQUESTED" };
+        output::print(&format!(
+            "{state} {name}: have {file} signed by {issuer}, then import it\n"
+        ))?;
+    }
+    Ok(())
+}
+
+/// Prints which files were written.
+fn print_written(written: &[PathBuf]) -> Result<(), Failure> {
+    for path in written {
+        output::print(&format!("{} written\n", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The library's word for a kind of key.
+fn key_type(key_type: cli::KeyType) -> KeyType {
+    match key_type {
+        cli::KeyType::P256 => KeyType::P256,
+        cli::KeyType::P384 => KeyType::P384,
+        cli::KeyType::Rsa2048 => KeyType::Rsa2048,
+        cli::KeyType::Rsa3072 => KeyType::Rsa3072,
+        cli::KeyType::Rsa4096 => KeyType::Rsa4096,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use fips_boundary::certs::pki::{Plan, RenewalPolicy, Report};
+use fips_boundary::certs::pki::{Plan, RenewalPolicy, Report, Requested};
 use fips_boundary::certs::store::DirStore;
 use fips_boundary::certs::{Clock, Pki, SystemClock};
 use fips_boundary::core::Diagnostic;
@@ -20,6 +20,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 struct Renewed<'a> {
     plan: &'a Plan,
     report: Option<&'a Report>,
+    requested: &'a [Requested],
 }
 
 pub(super) fn run(args: &RenewArgs) -> Result<u8, Failure> {
@@ -38,7 +39,7 @@ pub(super) fn carry_out(
         let store = DirStore::open_read_only(dir)?;
         super::tell_recovery(dir, &store);
         let plan = Pki::open(&store)?.renewals(&diagnostic, SystemClock.now(), policy)?;
-        print(&plan, None, format)?;
+        print(&plan, None, &[], format)?;
         output::note("dry run: nothing was written");
         return Ok(code(&plan));
     }
@@ -54,7 +55,8 @@ pub(super) fn carry_out(
         let _spinner = output::spinner("making keys and certificates");
         Some(pki.renew(&boundary, &plan, &SystemClock)?)
     };
-    print(&plan, report.as_ref(), format)?;
+    let requested = pki.request_leaves(&boundary, &plan, &SystemClock)?;
+    print(&plan, report.as_ref(), &requested, format)?;
     Ok(code(&plan))
 }
 
@@ -81,8 +83,17 @@ fn policy(args: &RenewArgs) -> RenewalPolicy {
     policy
 }
 
-fn print(plan: &Plan, report: Option<&Report>, format: Format) -> Result<(), Failure> {
-    let both = Renewed { plan, report };
+fn print(
+    plan: &Plan,
+    report: Option<&Report>,
+    requested: &[Requested],
+    format: Format,
+) -> Result<(), Failure> {
+    let both = Renewed {
+        plan,
+        report,
+        requested,
+    };
     match format {
         Format::Json => return output::print(&output::json(&both)?),
         Format::Yaml => return output::print(&output::yaml(&both)?),
@@ -120,8 +131,8 @@ fn print(plan: &Plan, report: Option<&Report>, format: Format) -> Result<(), Fai
             row.reasons.join("; ")
         ))?;
     }
-    match report {
-        Some(report) => super::print_report(report, format),
-        None => Ok(()),
+    if let Some(report) = report {
+        super::print_report(report, format)?;
     }
+    super::print_requested(requested)
 }

@@ -45,7 +45,7 @@ pub struct Journal {
 #[non_exhaustive]
 pub enum Rotated {
     /// An authority.
-    Authority(Authorities),
+    Authority(Box<Authorities>),
     /// Keys of service accounts.
     Keys(Keys),
 }

@@ -98,7 +98,7 @@ impl Rotation<'_> {
                 }
                 // The key stays as it is, byte for byte.
                 Place::Pair { certificate, .. } => {
-                    let expected = Leaf::new(leaf, issuer, entry.chained, entry.usages);
+                    let expected = Leaf::new(leaf, issuer.above(), entry.chained, entry.usages);
                     staged = staged.leaf(certificate, leaf, expected);
                 }
             }

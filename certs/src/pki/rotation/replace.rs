@@ -70,7 +70,7 @@ impl Rotation<'_> {
         let held = Held::new(before.clone(), chain, None, None, &diagnostic)?;
         let bundle = held.bundle(&entry.name, phase, now, &diagnostic)?;
         let file = held.file(phase);
-        let subject = Rotated::Authority(Authorities {
+        let subject = Rotated::Authority(Box::new(Authorities {
             old: first.as_ref().map(Identity::of).transpose()?,
             new: Identity::of(&new)?,
             new_by_old: None,
@@ -80,7 +80,7 @@ impl Rotation<'_> {
             trust: sha256(&file)?,
             given_up: Vec::new(),
             recovery: Some(why.to_owned()),
-        });
+        }));
         if trusted {
             staged = staged.bytes(&paths.before, Secrecy::Public, before).bytes(
                 &paths.new,

@@ -84,7 +84,7 @@ impl Rotation<'_> {
         let identity = |one: &Option<Certificate>| one.as_ref().map(Identity::of).transpose();
         let journal = Journal::new(
             &entry.name,
-            Rotated::Authority(Authorities {
+            Rotated::Authority(Box::new(Authorities {
                 old: Some(Identity::of(first)?),
                 new: Identity::of(new.certificate())?,
                 new_by_old: identity(&crossed.new_by_old)?,
@@ -94,7 +94,7 @@ impl Rotation<'_> {
                 trust: sha256(&before)?,
                 given_up: Vec::new(),
                 recovery: None,
-            }),
+            })),
             now,
         );
         // What would be refused later is refused now, before anything is made.

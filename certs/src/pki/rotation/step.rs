@@ -261,7 +261,7 @@ impl Rotation<'_> {
 
     pub(super) fn authorities<'j>(&self, journal: &'j Journal) -> Result<&'j Authorities, Error> {
         match &journal.subject {
-            Rotated::Authority(authorities) => Ok(authorities),
+            Rotated::Authority(authorities) => Ok(authorities.as_ref()),
             Rotated::Keys(_) => Err(Error::RotationJournal {
                 path: self.paths.journal.clone(),
                 why: "it is of keys, not of an authority".to_owned(),

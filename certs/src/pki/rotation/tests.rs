@@ -65,8 +65,10 @@ fn act(store: &dyn Store, act: Act) -> Result<(), Error> {
     let pki = Pki::open(store)?;
     let rotation = pki.rotation(NAME)?;
     let boundary = boundary();
-    let mut advance = Advance::default();
-    advance.force = true;
+    let advance = Advance {
+        force: true,
+        ..Advance::default()
+    };
     match act {
         Act::Confirm => {
             let open = rotation.begun()?.open();
