@@ -270,7 +270,7 @@ fn a_chain_is_refused_for_each_reason() {
     openssl(folder, &format!("genpkey -algorithm {P256} -out low.key"));
     openssl(folder, "req -new -key low.key -subj /CN=low -out low.csr");
     let leaf_most = CA.replace("pathlen:1", "pathlen:0");
-    sign(folder, "low", "sub", "-sha256", &leaf_most);
+    sign(folder, "low", "sub", "-sha256 -days 500", &leaf_most);
     let judged = judge(folder, &["low.crt", "root.crt", "sub.crt"]);
     assert_eq!(judged.reasons, []);
     assert!(
@@ -281,7 +281,7 @@ fn a_chain_is_refused_for_each_reason() {
 
     root(folder, "short", P256, "-sha256", "CN=short", &leaf_most);
     sign(folder, "sub", "short", "-sha256", CA);
-    sign(folder, "low", "sub", "-sha256", &leaf_most);
+    sign(folder, "low", "sub", "-sha256 -days 500", &leaf_most);
     let short = said(&["low.crt", "sub.crt", "short.crt"]);
     assert!(
         short.contains("`CN=short` allows 0 authorities below it, there are 2"),

@@ -34,11 +34,16 @@ fn root(folder: &Path, name: &str, key: &str, more: &str, subject: &str, ext: &s
 /// Signs NAME.csr by ISSUER to NAME.crt.
 fn sign(folder: &Path, name: &str, issuer: &str, more: &str, ext: &str) {
     std::fs::write(folder.join("ext.cnf"), ext).unwrap();
+    let days = if more.contains("-days") {
+        ""
+    } else {
+        "-days 1000"
+    };
     openssl(
         folder,
         &format!(
             "x509 -req -in {name}.csr -CA {issuer}.crt -CAkey {issuer}.key -extfile ext.cnf \
-             -days 1000 {more} -out {name}.crt"
+             {days} {more} -out {name}.crt"
         ),
     );
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use fips_boundary::certs::SubjectAltName;
 use fips_boundary::certs::catalogue::{Admins, Catalogue, Encryption, Options, Program};
-use fips_boundary::certs::key::KeyType;
 use fips_boundary::certs::pki::keys_as_found;
 use fips_boundary::certs::store::Store;
 
@@ -175,7 +174,7 @@ impl LayoutArgs {
         options.authority_lifetime = DAY * ca_days;
         options.leaf_lifetime = DAY * self.leaf_days.unwrap_or(DEFAULT_LEAF_DAYS.min(ca_days));
         if let Some(key) = self.key_type {
-            let key = key_type(key);
+            let key = super::key_type(key);
             options.authority_key = key;
             options.leaf_key = key;
             options.service_account_key = key;
@@ -254,16 +253,6 @@ fn own(file: &Path) -> Result<Catalogue, Failure> {
     })?;
     Catalogue::from_toml(&text)
         .map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))
-}
-
-fn key_type(key: cli::KeyType) -> KeyType {
-    match key {
-        cli::KeyType::P256 => KeyType::P256,
-        cli::KeyType::P384 => KeyType::P384,
-        cli::KeyType::Rsa2048 => KeyType::Rsa2048,
-        cli::KeyType::Rsa3072 => KeyType::Rsa3072,
-        cli::KeyType::Rsa4096 => KeyType::Rsa4096,
-    }
 }
 
 fn host_name() -> Result<String, Failure> {
