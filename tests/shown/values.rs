@@ -12,7 +12,6 @@ use fips_boundary::certs::crl::{RevocationListParams, RevocationReason};
 use fips_boundary::certs::key::{self, KeyType};
 use fips_boundary::certs::pki::rotation::{Advance, Rotated};
 use fips_boundary::certs::pki::{RenewalPolicy, Target, Thresholds};
-use fips_boundary::certs::pki::{RenewalPolicy, Thresholds};
 use fips_boundary::certs::sealing::{
     self, Binding, FileKey, Passphrase, Secret, envelope, open_k3s_bootstrap,
 };
