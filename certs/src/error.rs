@@ -86,6 +86,12 @@ pub enum Error {
         /// What is wrong with them.
         why: String,
     },
+    /// Text that names no key on a token.
+    #[error("not a usable PKCS#11 URI: {why}")]
+    KeyUri {
+        /// What is wrong with it.
+        why: String,
+    },
     /// Another process holds the store.
     #[error(
         "{path} is locked by {holder}; wait for it to finish, or stop it",
@@ -178,6 +184,14 @@ pub enum Error {
         /// The record.
         path: EntryPath,
         /// What is wrong with it.
+        why: String,
+    },
+    /// A PIN or a passphrase could not be read.
+    #[error("cannot read a secret from {from}: {why}")]
+    Secret {
+        /// Where it was looked for.
+        from: String,
+        /// What is wrong.
         why: String,
     },
     /// A key that is not the module's could not be used.

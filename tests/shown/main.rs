@@ -122,12 +122,18 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_certs::catalogue::LeafEntry",
             "fips_certs::catalogue::options::Options",
             "fips_certs::clock::FixedClock",
+            "fips_certs::key::pkcs11_uri::Pkcs11Uri",
             "fips_certs::pki::plan::RenewalPolicy",
+            "fips_certs::secret_source::SecretSource",
             "fips_certs::store::path::EntryPath",
             "fips_tls::policy::profile::Profile",
             "fips_tls::policy::profile::Row",
             "fips_tls::policy::profile::UnknownProfile",
         ],
+    ),
+    (
+        "a key on a token: certs/tests/pkcs11 has one, and looks for its PIN",
+        &["fips_certs::pkcs11::signer::Pkcs11Signer"],
     ),
     (
         "paths, reasons and names in messages",

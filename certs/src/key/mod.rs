@@ -1,5 +1,6 @@
 //! Private keys on disk: the types that are issued, and their PEM forms.
 
+mod pkcs11_uri;
 mod public_half;
 mod subject;
 
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use crate::pem;
 
+pub use pkcs11_uri::Pkcs11Uri;
 pub(crate) use public_half::PublicHalf;
 pub use subject::SubjectKey;
 
