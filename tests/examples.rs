@@ -55,7 +55,7 @@ impl Files {
         let work = tempfile::tempdir().unwrap();
         let boundary = Boundary::enter_for_evaluation(Requirements::strict()).unwrap();
         let store = DirStore::create_or_open(work.path().join("server")).unwrap();
-        let catalogue = Catalogue::rke2(Options::new(Program::Rke2, "localhost")).unwrap();
+        let catalogue = Catalogue::new(Options::new(Program::Rke2, "localhost")).unwrap();
         Pki::init(&boundary, &store, catalogue, &SystemClock).unwrap();
         let etcd = work.path().join("server/tls/etcd");
         Self { _work: work, etcd }

@@ -21,7 +21,7 @@ pub enum Error {
     #[error("catalogue option `{option}`: {why}")]
     Catalogue {
         /// The option.
-        option: &'static str,
+        option: String,
         /// What is wrong with it.
         why: String,
     },
@@ -227,6 +227,14 @@ pub enum Error {
     /// A name that the catalogue does not have.
     #[error("the catalogue has nothing called {name:?}; it has: {known}")]
     UnknownEntry {
+        /// The name.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A component that the catalogue does not have.
+    #[error("the catalogue has no service {name:?}; it has: {known}")]
+    UnknownService {
         /// The name.
         name: String,
         /// The names there are.

@@ -29,7 +29,7 @@
 //! options.node_ips = vec!["192.0.2.10".parse()?];
 //!
 //! let store = DirStore::create_or_open(server_folder)?;
-//! let (pki, _) = Pki::init(&boundary, &store, Catalogue::rke2(options)?, &SystemClock)?;
+//! let (pki, _) = Pki::init(&boundary, &store, Catalogue::new(options)?, &SystemClock)?;
 //!
 //! // Looking needs no open gate.
 //! let (diagnostic, now) = (Diagnostic::new()?, SystemClock.now());

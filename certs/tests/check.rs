@@ -5,7 +5,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{DAY, START, boundary, catalogue, check, clock, diagnostic, made, options, row};
-use fips_certs::catalogue::{Catalogue, Options};
+use fips_certs::catalogue::{Catalogue, Options, Place};
 use fips_certs::key::{self, KeyType};
 use fips_certs::pki::{Kind, RenewalPolicy, Status, Thresholds};
 use fips_certs::store::Store;
@@ -59,7 +59,7 @@ fn warning_levels_shrink_with_the_life() {
     let mut options = options();
     options.authority_lifetime = DAY * 100;
     options.leaf_lifetime = DAY * 10;
-    let catalogue = Catalogue::rke2(options).unwrap();
+    let catalogue = Catalogue::new(options).unwrap();
     Pki::init(&boundary(), &store, catalogue, &clock()).unwrap();
     for (after, file, status) in [
         (DAY * 6, LEAF, Status::Ok),
@@ -295,18 +295,20 @@ fn time_grows_with_the_number_of_leaves_and_no_faster() {
             .unwrap();
         let store = common::MemoryStore::default();
         for path in base.list().unwrap() {
-            if !path.as_str().ends_with(".json") {
+            if !path.as_str().starts_with("fips/") {
                 store.set(path.as_str(), base.content(path.as_str()));
             }
         }
         for index in 0..count {
             let mut entry = pattern.clone();
             entry.name = format!("leaf-{index}");
-            entry.certificate = common::path(&format!("tls/leaf-{index}.crt"));
-            entry.key = common::path(&format!("tls/leaf-{index}.key"));
-            store.set(entry.certificate.as_str(), leaf.to_pem());
-            store.set(entry.key.as_str(), pem.as_bytes());
-            catalogue.leaves.push(entry);
+            entry.place = Place::Pair {
+                certificate: common::path(&format!("tls/leaf-{index}.crt")),
+                key: common::path(&format!("tls/leaf-{index}.key")),
+            };
+            store.set(entry.file().as_str(), leaf.to_pem());
+            store.set(entry.key_file().as_str(), pem.as_bytes());
+            catalogue = catalogue.with_leaf(entry).unwrap();
         }
         let pki = Pki::adopt(&store, catalogue).unwrap();
         let best = (0..3)
@@ -334,13 +336,13 @@ fn time_grows_with_the_number_of_leaves_and_no_faster() {
 fn a_record_with_anything_unknown_is_an_error() {
     let store = made();
     let record: serde_json::Value =
-        serde_json::from_slice(&store.content("tls/fips-catalogue.json")).unwrap();
+        serde_json::from_slice(&store.content("fips/catalogue.json")).unwrap();
     assert_eq!(record["evaluation"], true);
     let spoil: [&dyn Fn(&mut serde_json::Value); 5] = [
         &|record| record["new"] = 1.into(),
         &|record| record["schema"] = 2.into(),
-        &|record| record["options"]["new"] = 1.into(),
-        &|record| record["options"]["leaf_key"] = "ed25519".into(),
+        &|record| record["catalogue"]["built-in"]["new"] = 1.into(),
+        &|record| record["catalogue"]["built-in"]["leaf_key"] = "ed25519".into(),
         &|record| {
             record.as_object_mut().unwrap().remove("evaluation");
         },
@@ -348,10 +350,10 @@ fn a_record_with_anything_unknown_is_an_error() {
     for spoil in spoil {
         let mut spoilt = record.clone();
         spoil(&mut spoilt);
-        store.set("tls/fips-catalogue.json", spoilt.to_string());
+        store.set("fips/catalogue.json", spoilt.to_string());
         let error = Pki::open(&store).unwrap_err();
         assert!(matches!(error, fips_certs::Error::Record { .. }), "{error}");
     }
-    let options: Options = serde_json::from_value(record["options"].clone()).unwrap();
+    let options: Options = serde_json::from_value(record["catalogue"]["built-in"].clone()).unwrap();
     assert_eq!(options, common::options());
 }

@@ -187,7 +187,7 @@ fn tree(folder: &Path) {
         )
         .unwrap();
     }
-    for entry in &catalogue().leaves {
+    for entry in catalogue().leaves() {
         let organization = entry.subject.organization();
         let subject = format!(
             "{}/CN={}",
@@ -201,7 +201,7 @@ fn tree(folder: &Path) {
             &format!(
                 "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {} \
                  -out request.csr -subj {subject}",
-                entry.key
+                entry.key_file()
             ),
         );
         let purposes: Vec<&str> = [
@@ -238,14 +238,15 @@ fn tree(folder: &Path) {
             &format!(
                 "x509 -req -in request.csr -CA tls/{0}.crt -CAkey tls/{0}.key -days 365 \
                  -set_serial 0x1234 -extfile extensions -out {1}",
-                entry.issuer, entry.certificate
+                entry.issuer,
+                entry.file()
             ),
         );
         let chain = [
-            read(folder, entry.certificate.as_str()),
+            read(folder, entry.file().as_str()),
             read(folder, &format!("tls/{}.crt", entry.issuer)),
         ];
-        std::fs::write(folder.join(entry.certificate.as_str()), chain.concat()).unwrap();
+        std::fs::write(folder.join(entry.file().as_str()), chain.concat()).unwrap();
     }
 }
 
@@ -294,13 +295,10 @@ fn a_tree_of_another_program_is_read_and_renewed() {
         assert_eq!(row.status, Status::Ok, "{row:?}");
     }
     store.write_to(folder.path());
-    for entry in &catalogue().leaves {
+    for entry in catalogue().leaves() {
         openssl(
             folder.path(),
-            &format!(
-                "verify -CAfile tls/{}.crt {}",
-                entry.issuer, entry.certificate
-            ),
+            &format!("verify -CAfile tls/{}.crt {}", entry.issuer, entry.file()),
         );
     }
     assert!(matches!(

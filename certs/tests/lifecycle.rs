@@ -42,7 +42,7 @@ fn a_pki_in_a_folder_is_what_independent_programs_expect() {
     {
         assert_eq!(row.status, Status::Ok, "{row:?}");
     }
-    for entry in &catalogue().leaves {
+    for entry in catalogue().leaves() {
         let authority = catalogue()
             .authority(&entry.issuer)
             .unwrap()
@@ -57,22 +57,19 @@ fn a_pki_in_a_folder_is_what_independent_programs_expect() {
                     &root,
                     &format!(
                         "verify -x509_strict -purpose {purpose} -CAfile {authority} {}",
-                        entry.certificate
+                        entry.file()
                     ),
                 );
             }
         }
-        certtool(
-            &root,
-            &format!("--verify-chain --infile {}", entry.certificate),
-        );
+        certtool(&root, &format!("--verify-chain --infile {}", entry.file()));
         let public = |command: &str| openssl(&root, command);
         assert_eq!(
-            public(&format!("x509 -in {} -noout -pubkey", entry.certificate)),
-            public(&format!("pkey -in {} -pubout", entry.key))
+            public(&format!("x509 -in {} -noout -pubkey", entry.file())),
+            public(&format!("pkey -in {} -pubout", entry.key_file()))
         );
         let mode = root
-            .join(entry.key.as_str())
+            .join(entry.key_file().as_str())
             .metadata()
             .unwrap()
             .permissions()
@@ -113,7 +110,7 @@ fn any_file_of_the_catalogue_stops_a_new_pki() {
         "tls/client-admin.key",
         "tls/etcd/peer-ca.crt",
         "cred/admin.kubeconfig",
-        "tls/fips-catalogue.json",
+        "fips/catalogue.json",
     ] {
         let store = MemoryStore::default();
         let obstacle = || Pki::obstacle(&store, &catalogue()).unwrap();
@@ -174,9 +171,9 @@ fn leaves_are_renewed_when_due_and_not_before() {
         assert_eq!(
             renewed,
             catalogue()
-                .leaves
+                .leaves()
                 .iter()
-                .any(|entry| { entry.certificate == *path || entry.key == *path })
+                .any(|entry| { entry.file() == path || entry.key_file() == path })
         );
     }
     for row in check(&store, clock.now()) {
@@ -194,7 +191,7 @@ fn a_third_of_a_short_life_and_the_other_policies() {
     let store = MemoryStore::default();
     let mut short = options();
     short.leaf_lifetime = DAY * 30;
-    let catalogue = Catalogue::rke2(short).unwrap();
+    let catalogue = Catalogue::new(short).unwrap();
     let (pki, _) = Pki::init(&boundary(), &store, catalogue, &clock()).unwrap();
     let due = |policy: &RenewalPolicy, days: u32| {
         pki.renewals(&diagnostic(), START + DAY * days, policy)
@@ -330,7 +327,7 @@ fn what_does_not_hold_when_read_back_is_not_committed() {
     for file in [
         "tls/server-ca.crt",
         "tls/server-ca.key",
-        "tls/fips-catalogue.json",
+        "fips/catalogue.json",
     ] {
         let store = MemoryStore::default();
         *store.corrupt.lock().unwrap() = Some(path(file));
@@ -375,10 +372,10 @@ fn a_whole_file_in_the_place_of_another_is_not_committed_either() {
 #[test]
 fn an_evaluation_leaves_a_strict_pki_alone() {
     let store = made();
-    let record = String::from_utf8(store.content("tls/fips-catalogue.json")).unwrap();
+    let record = String::from_utf8(store.content("fips/catalogue.json")).unwrap();
     assert!(record.contains("enter_for_evaluation"), "{record}");
     let strict = record.replace("\"evaluation\": true", "\"evaluation\": false");
-    store.set("tls/fips-catalogue.json", strict);
+    store.set("fips/catalogue.json", strict);
     let before = store.snapshot();
     let pki = Pki::open(&store).unwrap();
     let mut policy = RenewalPolicy::default();
@@ -399,7 +396,7 @@ fn k3s_and_other_keys() {
         fips_certs::catalogue::Options::new(fips_certs::catalogue::Program::K3s, "server-0");
     k3s.authority_key = KeyType::P384;
     k3s.leaf_key = KeyType::Rsa2048;
-    let catalogue = Catalogue::rke2(k3s).unwrap();
+    let catalogue = Catalogue::new(k3s).unwrap();
     Pki::init(&boundary(), &store, catalogue, &clock()).unwrap();
     let rows = check(&store, START);
     assert!(rows.iter().all(|row| row.status == Status::Ok), "{rows:?}");

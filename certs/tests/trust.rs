@@ -323,7 +323,7 @@ fn what_follows_a_leaf_is_its_chain() {
     }
     // Another program's leaf may stand alone below a root.
     store.set(ADMIN, leaf);
-    store.remove("tls/fips-catalogue.json");
+    store.remove("fips/catalogue.json");
     let pki = Pki::adopt(&store, catalogue()).unwrap();
     let rows = pki
         .check(&diagnostic(), START, fips_certs::pki::Thresholds::default())
@@ -369,7 +369,7 @@ fn a_leaf_with_a_key_of_another_kind_is_drift() {
 #[test]
 fn an_authority_with_a_key_of_another_kind_is_told_where_it_was_made_here() {
     let store = made();
-    let record = String::from_utf8(store.content("tls/fips-catalogue.json")).unwrap();
+    let record = String::from_utf8(store.content("fips/catalogue.json")).unwrap();
     let changed = record.replace("\"authority_key\": \"p256\"", "\"authority_key\": \"p384\"");
     assert_ne!(record, changed);
     for (record, status) in [
@@ -379,7 +379,7 @@ fn an_authority_with_a_key_of_another_kind_is_told_where_it_was_made_here() {
             Status::Ok,
         ),
     ] {
-        store.set("tls/fips-catalogue.json", record);
+        store.set("fips/catalogue.json", record);
         let rows = check(&store, START);
         assert_eq!(row(&rows, CA).status, status, "{:?}", row(&rows, CA));
         // It does not keep the authority from issuing.
@@ -445,7 +445,7 @@ fn a_lost_or_wrong_copy_of_an_authority_is_written_again() {
     store.set("tls/etcd/peer-ca.key", store.content("tls/client-ca.key"));
     let blocked = plan(0);
     assert_eq!((blocked.renewals.len(), blocked.blocked.len()), (0, 1));
-    assert_eq!(blocked.blocked[0].issuer, "etcd/peer-ca");
+    assert_eq!(blocked.blocked[0].issuer.as_deref(), Some("etcd/peer-ca"));
 }
 
 #[test]
@@ -464,11 +464,11 @@ fn the_mark_of_evaluation_is_told_and_gives_an_edited_record_away() {
     );
     assert_eq!(row(&rows, ADMIN).issuer, found.subject);
 
-    let record = String::from_utf8(store.content("tls/fips-catalogue.json")).unwrap();
+    let record = String::from_utf8(store.content("fips/catalogue.json")).unwrap();
     let strict = record.replace("\"evaluation\": true", "\"evaluation\": false");
-    store.set("tls/fips-catalogue.json", strict);
+    store.set("fips/catalogue.json", strict);
     let rows = check(&store, START);
-    for entry in &catalogue().authorities {
+    for entry in catalogue().authorities() {
         let found = row(&rows, entry.certificate.as_str());
         assert_eq!(found.status, Status::Drifted, "{found:?}");
         assert!(found.reasons[0].contains("record"), "{found:?}");
@@ -476,6 +476,6 @@ fn the_mark_of_evaluation_is_told_and_gives_an_edited_record_away() {
     assert_eq!(plan(&store, START).authorities.len(), 5);
     assert_eq!(
         Pki::obstacle(&store, &catalogue()).unwrap(),
-        Some(path("tls/fips-catalogue.json"))
+        Some(path("fips/catalogue.json"))
     );
 }

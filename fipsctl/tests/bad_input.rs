@@ -188,7 +188,7 @@ fn a_spoilt_record_is_an_error_and_nothing_is_guessed() {
     ];
     for (how, spoil) in cases {
         let tree = Tree::new();
-        spoil(&tree.path("tls/fips-catalogue.json"));
+        spoil(&tree.path("fips/catalogue.json"));
         let before = tree.snapshot();
         for command in [
             &["check"][..],
@@ -304,11 +304,11 @@ fn what_cannot_be_read_is_named() {
         "{connected}"
     );
 
-    forbid(&tree.path("tls/fips-catalogue.json"));
+    forbid(&tree.path("fips/catalogue.json"));
     for command in ["check", "renew"] {
         let refused = run(unprivileged().args(["pki", command]).arg(&tree.server));
         assert_eq!(refused.code, Some(4), "{command}: {refused}");
-        assert!(refused.stderr.contains("fips-catalogue.json"), "{refused}");
+        assert!(refused.stderr.contains("fips/catalogue.json"), "{refused}");
     }
 
     forbid(&tree.server);

@@ -300,7 +300,7 @@ fn identity(boundary: &Boundary, work: &Path, name: &str) -> Identity {
 /// Its keys lie in its folder, where the parent reads them.
 fn make_pki(boundary: &Boundary, work: &Path) {
     let store = DirStore::create_or_open(work.join("server")).unwrap();
-    let catalogue = Catalogue::rke2(Options::new(Program::Rke2, "localhost")).unwrap();
+    let catalogue = Catalogue::new(Options::new(Program::Rke2, "localhost")).unwrap();
     let (pki, _) = Pki::init(boundary, &store, catalogue, &SystemClock).unwrap();
     let (diagnostic, now) = (Diagnostic::new().unwrap(), SystemClock.now());
     pki.check(&diagnostic, now, Thresholds::default()).unwrap();

@@ -342,7 +342,7 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
     let root = work.join("server");
     let store = DirStore::create_or_open(&root).unwrap();
     values.debug("fips_certs::store::dir::DirStore", &store);
-    let catalogue = Catalogue::rke2(Options::new(Program::Rke2, "localhost")).unwrap();
+    let catalogue = Catalogue::new(Options::new(Program::Rke2, "localhost")).unwrap();
     let (pki, report) = Pki::init(boundary, &store, catalogue, &SystemClock).unwrap();
     values.debug("fips_certs::pki::Pki", &pki);
     values.data("fips_certs::pki::report::Report", &report);

@@ -1,130 +1,322 @@
-//! What a PKI consists of, as data: authorities, leaves and kubeconfigs, one row each.
+//! What a PKI consists of, as data: authorities, leaves, kubeconfigs, keys and other files, one
+//! row each.
 
+mod definition;
+mod entry;
 mod kubeconfig;
 mod options;
 mod rke2;
 
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Error;
-use crate::key::KeyType;
-use crate::names::{Subject, SubjectAltName};
 use crate::store::EntryPath;
-use crate::usages::Usages;
 
+pub use definition::Definition;
+pub use entry::{
+    AuthorityEntry, Content, Credentials, FileEntry, KeySetEntry, KubeconfigEntry, LeafEntry, Place,
+};
+pub use kubeconfig::Frame;
+pub(crate) use kubeconfig::{Found, User};
 pub use options::{Options, Program};
 
+/// Where this crate keeps its own state, below the root of a store.
+pub(crate) const STATE: &str = "fips/";
+
 /// The table one engine makes, checks and renews a PKI by.
+///
+/// Names and files are unique in it, and every entry that another one names is there.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Catalogue {
-    /// What it was made from, as kept in the PKI's record.
-    pub options: Options,
-    /// The authorities, in the order they are made.
-    pub authorities: Vec<AuthorityEntry>,
-    /// The leaves.
-    pub leaves: Vec<LeafEntry>,
-    /// The kubeconfigs.
-    pub kubeconfigs: Vec<KubeconfigEntry>,
+    definition: Definition,
+    authorities: Vec<AuthorityEntry>,
+    leaves: Vec<LeafEntry>,
+    kubeconfigs: Vec<KubeconfigEntry>,
+    key_sets: Vec<KeySetEntry>,
+    files: Vec<FileEntry>,
+    /// Where the entry of a name is.
+    names: BTreeMap<String, At>,
+    /// The kubeconfigs by their files.
+    frames: BTreeMap<EntryPath, usize>,
+    /// The files of all entries.
+    paths: BTreeSet<EntryPath>,
 }
 
-/// One authority: `PATH.crt`, `PATH.key`, and `PATH.nochain.crt` with the first certificate
-/// alone.
-#[derive(Clone, Debug)]
+/// A list and a place in it.
+#[derive(Clone, Copy, Debug)]
+enum At {
+    Authority(usize),
+    File(usize),
+    KeySet(usize),
+    Kubeconfig(usize),
+    Leaf(usize),
+    /// The copy of that authority's certificate.
+    Nochain(usize),
+}
+
+/// An entry of a catalogue.
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct AuthorityEntry {
-    /// Its name, such as `etcd/server-ca`.
-    pub name: String,
-    /// The common name, to which `@` and the time of making are added.
-    pub common_name: String,
-    /// How long it lives.
-    pub lifetime: Duration,
-    /// The kind of its key.
-    pub key_type: KeyType,
-    /// The bundle: its certificate first, added trust after it.
-    pub certificate: EntryPath,
-    /// Its key.
-    pub key: EntryPath,
-    /// The first certificate alone.
-    pub nochain: EntryPath,
-}
-
-/// One leaf: `PATH.crt`, with its CA's chain after it, and `PATH.key`.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct LeafEntry {
-    /// Its name, such as `client-admin`.
-    pub name: String,
-    /// Whom it names.
-    pub subject: Subject,
-    /// Names and addresses.
-    pub names: Vec<SubjectAltName>,
-    /// What it is for.
-    pub usages: Usages,
-    /// The name of the authority that signs it.
-    pub issuer: String,
-    /// How long it lives, if its authority does.
-    pub lifetime: Duration,
-    /// The kind of its key.
-    pub key_type: KeyType,
-    /// The leaf and the chain.
-    pub certificate: EntryPath,
-    /// Its key.
-    pub key: EntryPath,
-}
-
-/// One kubeconfig, which names its certificates by file.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct KubeconfigEntry {
-    /// Its name, such as `admin.kubeconfig`.
-    pub name: String,
-    /// Where it lies.
-    pub path: EntryPath,
-    /// The whole text.
-    pub content: String,
-}
-
-impl AuthorityEntry {
-    /// The name by which the copy of its certificate is renewed.
-    pub(crate) fn nochain_name(&self) -> String {
-        format!("{}.nochain", self.name)
-    }
+pub enum Entry<'c> {
+    /// An authority.
+    Authority(&'c AuthorityEntry),
+    /// A file that is made once.
+    File(&'c FileEntry),
+    /// Keys without certificates.
+    KeySet(&'c KeySetEntry),
+    /// A kubeconfig.
+    Kubeconfig(&'c KubeconfigEntry),
+    /// A leaf.
+    Leaf(&'c LeafEntry),
+    /// The copy of that authority's certificate, called `AUTHORITY.nochain`.
+    Nochain(&'c AuthorityEntry),
 }
 
 impl Catalogue {
-    /// The catalogue of RKE2 or k3s below `<data-dir>/server`.
+    /// The catalogue of a program: RKE2's and k3s's below `<data-dir>/server`, kubeadm's below
+    /// `/etc/kubernetes`.
     ///
     /// # Errors
     ///
     /// [`Error::Catalogue`] and [`Error::Name`] for options that make no sense.
-    pub fn rke2(options: Options) -> Result<Self, Error> {
+    pub fn new(options: Options) -> Result<Self, Error> {
         rke2::catalogue(options)
+    }
+
+    /// The catalogue a definition stands for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Catalogue`] and [`Error::Name`] for one that makes no sense.
+    pub fn from_definition(definition: Definition) -> Result<Self, Error> {
+        match definition {
+            Definition::BuiltIn(options) => Self::new(options),
+        }
+    }
+
+    /// Adds a leaf that the definition does not have, and that a record does not keep.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Catalogue`] when its name or its files are there already, or its authority is
+    /// not.
+    pub fn with_leaf(mut self, entry: LeafEntry) -> Result<Self, Error> {
+        self.add_leaf(entry)?;
+        Ok(self)
+    }
+
+    fn empty(definition: Definition) -> Self {
+        Self {
+            definition,
+            authorities: Vec::new(),
+            leaves: Vec::new(),
+            kubeconfigs: Vec::new(),
+            key_sets: Vec::new(),
+            files: Vec::new(),
+            names: BTreeMap::new(),
+            frames: BTreeMap::new(),
+            paths: BTreeSet::new(),
+        }
+    }
+
+    /// What it was made from, as kept in the PKI's record.
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// The authorities, in the order they are made: an issuer before what it signs.
+    pub fn authorities(&self) -> &[AuthorityEntry] {
+        &self.authorities
+    }
+
+    /// The leaves.
+    pub fn leaves(&self) -> &[LeafEntry] {
+        &self.leaves
+    }
+
+    /// The kubeconfigs.
+    pub fn kubeconfigs(&self) -> &[KubeconfigEntry] {
+        &self.kubeconfigs
+    }
+
+    /// The keys without certificates.
+    pub fn key_sets(&self) -> &[KeySetEntry] {
+        &self.key_sets
+    }
+
+    /// The other files that are made once.
+    pub fn files(&self) -> &[FileEntry] {
+        &self.files
+    }
+
+    /// The entry called `name`.
+    pub fn entry(&self, name: &str) -> Option<Entry<'_>> {
+        Some(match *self.names.get(name)? {
+            At::Authority(at) => Entry::Authority(self.authorities.get(at)?),
+            At::File(at) => Entry::File(self.files.get(at)?),
+            At::KeySet(at) => Entry::KeySet(self.key_sets.get(at)?),
+            At::Kubeconfig(at) => Entry::Kubeconfig(self.kubeconfigs.get(at)?),
+            At::Leaf(at) => Entry::Leaf(self.leaves.get(at)?),
+            At::Nochain(at) => Entry::Nochain(self.authorities.get(at)?),
+        })
     }
 
     /// The authority called `name`.
     pub fn authority(&self, name: &str) -> Option<&AuthorityEntry> {
-        self.authorities.iter().find(|entry| entry.name == name)
+        match self.entry(name)? {
+            Entry::Authority(entry) => Some(entry),
+            _ => None,
+        }
     }
 
     /// The leaf called `name`.
     pub fn leaf(&self, name: &str) -> Option<&LeafEntry> {
-        self.leaves.iter().find(|entry| entry.name == name)
+        match self.entry(name)? {
+            Entry::Leaf(entry) => Some(entry),
+            _ => None,
+        }
     }
 
-    /// Every entry of the catalogue. The record, which is written beside them, is not one: see
+    /// The kubeconfig at `path`.
+    pub fn kubeconfig_at(&self, path: &EntryPath) -> Option<&KubeconfigEntry> {
+        self.kubeconfigs.get(*self.frames.get(path)?)
+    }
+
+    /// The components that leaves, kubeconfigs and other files belong to.
+    pub fn services(&self) -> BTreeSet<&str> {
+        let leaves = self.leaves.iter().map(|entry| entry.service.as_str());
+        let kubeconfigs = self.kubeconfigs.iter().map(|entry| entry.service.as_str());
+        leaves.chain(kubeconfigs).collect()
+    }
+
+    /// Every file of the catalogue. The record, which is written beside them, is not one: see
     /// [`Pki::files`](crate::Pki::files).
     pub fn paths(&self) -> impl Iterator<Item = &EntryPath> {
-        let authorities = self
-            .authorities
-            .iter()
-            .flat_map(|entry| [&entry.certificate, &entry.key, &entry.nochain]);
-        let leaves = self
-            .leaves
-            .iter()
-            .flat_map(|entry| [&entry.certificate, &entry.key]);
-        authorities
-            .chain(leaves)
-            .chain(self.kubeconfigs.iter().map(|entry| &entry.path))
+        self.paths.iter()
+    }
+
+    /// Whether `path` is a file of the catalogue.
+    pub(crate) fn holds(&self, path: &EntryPath) -> bool {
+        self.paths.contains(path)
+    }
+
+    /// Adds an authority; its issuer is there already.
+    fn add_authority(&mut self, entry: AuthorityEntry) -> Result<(), Error> {
+        if let Some(issuer) = &entry.issuer {
+            self.known_authority(&entry.name, issuer)?;
+        }
+        let at = self.authorities.len();
+        self.name(&entry.name, At::Authority(at))?;
+        if entry.nochain.is_some() {
+            self.name(&entry.nochain_name(), At::Nochain(at))?;
+        }
+        for path in entry.paths() {
+            self.path(&entry.name, path)?;
+        }
+        self.authorities.push(entry);
+        Ok(())
+    }
+
+    /// Adds a leaf. Its authority is there already, and so is the kubeconfig that it is in.
+    fn add_leaf(&mut self, entry: LeafEntry) -> Result<(), Error> {
+        self.known_authority(&entry.name, &entry.issuer)?;
+        if entry.usages.server() && entry.names.is_empty() {
+            return Err(flaw(&entry.name, "a server needs a name or an address"));
+        }
+        match &entry.place {
+            Place::Kubeconfig(path) => {
+                let frame = self.kubeconfig_at(path);
+                if !frame.is_some_and(|frame| {
+                    frame.leaf == entry.name && frame.credentials == Credentials::Embedded
+                }) {
+                    let why = format!("{path} is no kubeconfig that this leaf is embedded in");
+                    return Err(flaw(&entry.name, &why));
+                }
+            }
+            Place::Pair { certificate, key } => {
+                self.path(&entry.name, certificate)?;
+                self.path(&entry.name, key)?;
+            }
+        }
+        self.name(&entry.name, At::Leaf(self.leaves.len()))?;
+        self.leaves.push(entry);
+        Ok(())
+    }
+
+    /// Adds a kubeconfig. Its leaf comes after it, see [`finished`](Self::finished).
+    fn add_kubeconfig(&mut self, entry: KubeconfigEntry) -> Result<(), Error> {
+        self.known_authority(&entry.name, &entry.authority)?;
+        self.path(&entry.name, &entry.path)?;
+        let at = self.kubeconfigs.len();
+        self.name(&entry.name, At::Kubeconfig(at))?;
+        self.frames.insert(entry.path.clone(), at);
+        self.kubeconfigs.push(entry);
+        Ok(())
+    }
+
+    #[expect(dead_code, reason = "no table has any yet")]
+    fn add_key_set(&mut self, entry: KeySetEntry) -> Result<(), Error> {
+        for path in entry.paths() {
+            self.path(&entry.name, path)?;
+        }
+        self.name(&entry.name, At::KeySet(self.key_sets.len()))?;
+        self.key_sets.push(entry);
+        Ok(())
+    }
+
+    #[expect(dead_code, reason = "no table has any yet")]
+    fn add_file(&mut self, entry: FileEntry) -> Result<(), Error> {
+        self.path(&entry.name, &entry.path)?;
+        self.name(&entry.name, At::File(self.files.len()))?;
+        self.files.push(entry);
+        Ok(())
+    }
+
+    /// The whole: each kubeconfig has its leaf.
+    fn finished(self) -> Result<Self, Error> {
+        for entry in &self.kubeconfigs {
+            if self.leaf(&entry.leaf).is_none() {
+                let why = format!("its leaf {:?} is not in the catalogue", entry.leaf);
+                return Err(flaw(&entry.name, &why));
+            }
+        }
+        Ok(self)
+    }
+
+    fn known_authority(&self, entry: &str, name: &str) -> Result<(), Error> {
+        match self.authority(name) {
+            Some(_) => Ok(()),
+            None => Err(flaw(
+                entry,
+                &format!("its authority {name:?} is not in the catalogue"),
+            )),
+        }
+    }
+
+    fn name(&mut self, name: &str, at: At) -> Result<(), Error> {
+        match self.names.insert(name.to_owned(), at) {
+            None => Ok(()),
+            Some(_) => Err(flaw(name, "the name is there twice")),
+        }
+    }
+
+    /// Takes a file for an entry. None is another's, nor lies below another, nor in the folder
+    /// of this crate's own state.
+    fn path(&mut self, entry: &str, path: &EntryPath) -> Result<(), Error> {
+        if path.as_str().starts_with(STATE) {
+            let why = format!("{path} lies in the folder of this program's own state");
+            return Err(flaw(entry, &why));
+        }
+        if !self.paths.insert(path.clone()) {
+            return Err(flaw(entry, &format!("{path} is there twice")));
+        }
+        Ok(())
+    }
+}
+
+fn flaw(entry: &str, why: &str) -> Error {
+    Error::Catalogue {
+        option: entry.to_owned(),
+        why: why.to_owned(),
     }
 }

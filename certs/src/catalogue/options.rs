@@ -46,7 +46,7 @@ impl std::str::FromStr for Program {
             "k3s" => Ok(Self::K3s),
             "rke2" => Ok(Self::Rke2),
             _ => Err(Error::Catalogue {
-                option: "program",
+                option: "program".into(),
                 why: format!("{name:?} is neither rke2 nor k3s"),
             }),
         }
@@ -60,7 +60,7 @@ impl std::str::FromStr for Program {
 ///
 /// let mut options = Options::new(Program::Rke2, "node-1");
 /// options.node_ips = vec!["192.0.2.10".parse()?];
-/// let catalogue = Catalogue::rke2(options)?;
+/// let catalogue = Catalogue::new(options)?;
 /// assert!(catalogue.leaf("serving-kube-apiserver").is_some());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -96,6 +96,9 @@ pub struct Options {
     pub authority_key: KeyType,
     /// The kind of the leaves' keys.
     pub leaf_key: KeyType,
+    /// The kind of the key that service-account tokens are signed with; RSA, which whoever
+    /// verifies tokens outside of the cluster expects.
+    pub service_account_key: KeyType,
 }
 
 impl Options {
@@ -120,13 +123,14 @@ impl Options {
             leaf_lifetime: DAY * 365,
             authority_key: KeyType::default(),
             leaf_key: KeyType::default(),
+            service_account_key: KeyType::Rsa2048,
         }
     }
 
     pub(super) fn judge(&self) -> Result<(), Error> {
-        let refuse = |option, why: &str| {
+        let refuse = |option: &str, why: &str| {
             Err(Error::Catalogue {
-                option,
+                option: option.to_owned(),
                 why: why.to_owned(),
             })
         };

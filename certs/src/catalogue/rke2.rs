@@ -2,8 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::kubeconfig::Kubeconfig;
-use super::{AuthorityEntry, Catalogue, KubeconfigEntry, LeafEntry, Options};
+use super::{
+    AuthorityEntry, Catalogue, Credentials, Definition, Frame, KubeconfigEntry, LeafEntry, Options,
+    Place,
+};
 use crate::error::Error;
 use crate::names::{Subject, SubjectAltName};
 use crate::store::EntryPath;
@@ -23,6 +25,8 @@ const AUTHORITIES: &[(&str, &str)] = &[
 struct Leaf {
     /// Also the path below `tls/`.
     name: &'static str,
+    /// As `rke2 certificate rotate --service` calls it (k3s `pkg/util/services`).
+    service: &'static str,
     common_name: &'static str,
     organization: Option<&'static str>,
     names: Names,
@@ -41,14 +45,21 @@ enum Names {
 }
 
 const LEAVES: &[Leaf] = &[
-    client("client-admin", "system:admin", Some("system:masters")),
+    client(
+        "client-admin",
+        "admin",
+        "system:admin",
+        Some("system:masters"),
+    ),
     client(
         "client-kube-apiserver",
+        "api-server",
         "system:apiserver",
         Some("system:masters"),
     ),
     Leaf {
         name: "serving-kube-apiserver",
+        service: "api-server",
         common_name: "kube-apiserver",
         organization: None,
         names: Names::ApiServer,
@@ -57,14 +68,15 @@ const LEAVES: &[Leaf] = &[
     },
     Leaf {
         issuer: "request-header-ca",
-        ..client("client-auth-proxy", "system:auth-proxy", None)
+        ..client("client-auth-proxy", "auth-proxy", "system:auth-proxy", None)
     },
     Leaf {
         issuer: "etcd/server-ca",
-        ..client("etcd/client", "etcd-client", None)
+        ..client("etcd/client", "etcd", "etcd-client", None)
     },
     Leaf {
         name: "etcd/server-client",
+        service: "etcd",
         common_name: "etcd-server",
         organization: None,
         names: Names::Node,
@@ -73,6 +85,7 @@ const LEAVES: &[Leaf] = &[
     },
     Leaf {
         name: "etcd/peer-server-client",
+        service: "etcd",
         common_name: "etcd-peer",
         organization: None,
         names: Names::Node,
@@ -81,16 +94,19 @@ const LEAVES: &[Leaf] = &[
     },
 ];
 
-/// Name below `cred/`, the authority of the server, and the leaf of the user.
-const KUBECONFIGS: &[(&str, &str, &str)] = &[("admin.kubeconfig", "server-ca", "client-admin")];
+/// Name below `cred/`, component, the authority of the server, and the leaf of the user.
+const KUBECONFIGS: &[(&str, &str, &str, &str)] =
+    &[("admin.kubeconfig", "admin", "server-ca", "client-admin")];
 
 const fn client(
     name: &'static str,
+    service: &'static str,
     common_name: &'static str,
     organization: Option<&'static str>,
 ) -> Leaf {
     Leaf {
         name,
+        service,
         common_name,
         organization,
         names: Names::None,
@@ -101,34 +117,28 @@ const fn client(
 
 pub(super) fn catalogue(options: Options) -> Result<Catalogue, Error> {
     options.judge()?;
-    let authorities = AUTHORITIES
-        .iter()
-        .map(|(name, common_name)| {
-            Ok(AuthorityEntry {
-                name: (*name).to_owned(),
-                common_name: common_name.replace("{program}", options.program.name()),
-                lifetime: options.authority_lifetime,
-                key_type: options.authority_key,
-                certificate: EntryPath::new(format!("tls/{name}.crt"))?,
-                key: EntryPath::new(format!("tls/{name}.key"))?,
-                nochain: EntryPath::new(format!("tls/{name}.nochain.crt"))?,
-            })
-        })
-        .collect::<Result<_, Error>>()?;
-    let leaves = LEAVES
-        .iter()
-        .map(|row| row.entry(&options))
-        .collect::<Result<_, Error>>()?;
-    let kubeconfigs = KUBECONFIGS
-        .iter()
-        .map(|row| kubeconfig(row, &options))
-        .collect::<Result<_, Error>>()?;
-    Ok(Catalogue {
-        options,
-        authorities,
-        leaves,
-        kubeconfigs,
-    })
+    let mut catalogue = Catalogue::empty(Definition::BuiltIn(options.clone()));
+    for (name, common_name) in AUTHORITIES {
+        let common_name = common_name.replace("{program}", options.program.name());
+        catalogue.add_authority(AuthorityEntry {
+            name: (*name).to_owned(),
+            subject: Subject::new(common_name)?,
+            stamped: true,
+            issuer: None,
+            lifetime: options.authority_lifetime,
+            key_type: options.authority_key,
+            certificate: EntryPath::new(format!("tls/{name}.crt"))?,
+            key: Some(EntryPath::new(format!("tls/{name}.key"))?),
+            nochain: Some(EntryPath::new(format!("tls/{name}.nochain.crt"))?),
+        })?;
+    }
+    for row in LEAVES {
+        catalogue.add_leaf(row.entry(&options)?)?;
+    }
+    for row in KUBECONFIGS {
+        catalogue.add_kubeconfig(kubeconfig(row, &options)?)?;
+    }
+    catalogue.finished()
 }
 
 impl Leaf {
@@ -136,6 +146,7 @@ impl Leaf {
         let subject = Subject::new(self.common_name)?;
         Ok(LeafEntry {
             name: self.name.to_owned(),
+            service: self.service.to_owned(),
             subject: match self.organization {
                 Some(organization) => subject.with_organization(organization)?,
                 None => subject,
@@ -145,8 +156,9 @@ impl Leaf {
             issuer: self.issuer.to_owned(),
             lifetime: options.leaf_lifetime,
             key_type: options.leaf_key,
-            certificate: EntryPath::new(format!("tls/{}.crt", self.name))?,
-            key: EntryPath::new(format!("tls/{}.key", self.name))?,
+            place: Place::pair(&format!("tls/{}", self.name))?,
+            chained: true,
+            optional: false,
         })
     }
 }
@@ -183,28 +195,30 @@ impl Names {
     }
 }
 
-fn kubeconfig(row: &(&str, &str, &str), options: &Options) -> Result<KubeconfigEntry, Error> {
-    let (name, authority, leaf) = row;
+fn kubeconfig(row: &(&str, &str, &str, &str), options: &Options) -> Result<KubeconfigEntry, Error> {
+    let (name, service, authority, leaf) = row;
     let file = |path: String| -> Result<String, Error> {
         let file = options.data_dir.join("server/tls").join(path);
         file.into_os_string()
             .into_string()
             .map_err(|_| Error::Catalogue {
-                option: "data_dir",
+                option: "data_dir".into(),
                 why: "it is not UTF-8".into(),
             })
     };
-    let content = Kubeconfig {
-        server: format!("https://127.0.0.1:{}", options.api_port),
-        authority: &file(format!("{authority}.crt"))?,
-        certificate: &file(format!("{leaf}.crt"))?,
-        key: &file(format!("{leaf}.key"))?,
-    }
-    .to_yaml()?;
     Ok(KubeconfigEntry {
         name: (*name).to_owned(),
+        service: (*service).to_owned(),
         path: EntryPath::new(format!("cred/{name}"))?,
-        content,
+        authority: (*authority).to_owned(),
+        leaf: (*leaf).to_owned(),
+        frame: Frame::local(format!("https://127.0.0.1:{}", options.api_port)),
+        credentials: Credentials::Files {
+            authority: file(format!("{authority}.crt"))?,
+            certificate: file(format!("{leaf}.crt"))?,
+            key: file(format!("{leaf}.key"))?,
+        },
+        optional: false,
     })
 }
 
@@ -217,7 +231,7 @@ mod tests {
     fn every_row_has_an_issuer_and_a_place_of_its_own() {
         for program in [Program::K3s, Program::Rke2] {
             let catalogue = catalogue(Options::new(program, "node-1")).unwrap();
-            for leaf in &catalogue.leaves {
+            for leaf in catalogue.leaves() {
                 assert!(catalogue.authority(&leaf.issuer).is_some(), "{}", leaf.name);
                 assert_eq!(
                     leaf.usages.server(),
@@ -243,7 +257,7 @@ mod tests {
         };
         let catalogue = catalogue(options).unwrap();
         let holders: Vec<&str> = catalogue
-            .leaves
+            .leaves()
             .iter()
             .filter(|leaf| leaf.names.contains(&extra))
             .map(|leaf| leaf.name.as_str())
@@ -255,7 +269,7 @@ mod tests {
     fn the_kubeconfig_has_the_form_the_real_programs_write() {
         let catalogue = catalogue(Options::new(Program::Rke2, "node-1")).unwrap();
         assert_eq!(
-            catalogue.kubeconfigs[0].content,
+            catalogue.kubeconfigs()[0].render(None).unwrap().as_str(),
             "apiVersion: v1
 clusters:
 - cluster:

@@ -106,7 +106,7 @@ impl std::str::FromStr for KeyType {
             .into_iter()
             .find(|key_type| key_type.name() == name)
             .ok_or_else(|| Error::Catalogue {
-                option: "key type",
+                option: "key type".into(),
                 why: format!("{name:?} is not one of p256, p384, rsa2048, rsa3072, rsa4096"),
             })
     }

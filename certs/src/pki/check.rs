@@ -10,8 +10,8 @@ use super::bundle::Bundle;
 use super::files::{self, Pair};
 use super::record::Made;
 use super::row::{Kind, Row, Status};
-use super::{Pki, drift};
-use crate::catalogue::{AuthorityEntry, LeafEntry};
+use super::{Pki, drift, parallel};
+use crate::catalogue::{AuthorityEntry, KubeconfigEntry, LeafEntry, STATE};
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::store::EntryPath;
@@ -59,13 +59,12 @@ impl Thresholds {
 /// Authorities by name, as far as their certificates could be read.
 type Authorities = BTreeMap<String, Bundle>;
 
+/// What every look needs; several threads share it.
 struct Checker<'a> {
     pki: &'a Pki<'a>,
     diagnostic: &'a Diagnostic,
     now: OffsetDateTime,
     thresholds: Thresholds,
-    rows: Vec<Row>,
-    seen: BTreeSet<EntryPath>,
 }
 
 impl Pki<'_> {
@@ -83,32 +82,63 @@ impl Pki<'_> {
         now: OffsetDateTime,
         thresholds: Thresholds,
     ) -> Result<Vec<Row>, Error> {
-        let mut checker = Checker {
+        let mut rows = Vec::new();
+        self.look(diagnostic, now, thresholds, &mut |row| rows.push(row));
+        let checker = self.checker(diagnostic, now, thresholds);
+        checker.others(&mut |row| rows.push(row))?;
+        Ok(rows)
+    }
+
+    /// Gives `sink` the rows of the catalogue, one after another: the authorities first. What
+    /// was read for one is dropped before the next.
+    pub(super) fn look(
+        &self,
+        diagnostic: &Diagnostic,
+        now: OffsetDateTime,
+        thresholds: Thresholds,
+        sink: &mut dyn FnMut(Row),
+    ) {
+        let checker = self.checker(diagnostic, now, thresholds);
+        let mut authorities = Authorities::new();
+        for entry in self.catalogue.authorities() {
+            let (rows, bundle) = checker.authority(entry);
+            rows.into_iter().for_each(&mut *sink);
+            if let Some(bundle) = bundle {
+                authorities.insert(entry.name.clone(), bundle);
+            }
+        }
+        parallel::in_order(
+            self.catalogue.leaves(),
+            |entry| checker.leaf(entry, authorities.get(&entry.issuer)),
+            |rows: Vec<Row>| rows.into_iter().for_each(&mut *sink),
+        );
+        for entry in self.catalogue.kubeconfigs() {
+            let authority = authorities.get(&entry.authority);
+            checker
+                .kubeconfig(entry, authority)
+                .into_iter()
+                .for_each(&mut *sink);
+        }
+    }
+
+    fn checker<'a>(
+        &'a self,
+        diagnostic: &'a Diagnostic,
+        now: OffsetDateTime,
+        thresholds: Thresholds,
+    ) -> Checker<'a> {
+        Checker {
             pki: self,
             diagnostic,
             now,
             thresholds,
-            rows: Vec::new(),
-            seen: BTreeSet::new(),
-        };
-        let mut authorities = Authorities::new();
-        for entry in &self.catalogue.authorities {
-            if let Some(bundle) = checker.authority(entry) {
-                authorities.insert(entry.name.clone(), bundle);
-            }
         }
-        for entry in &self.catalogue.leaves {
-            checker.leaf(entry, authorities.get(&entry.issuer));
-        }
-        checker.kubeconfigs();
-        checker.others()?;
-        Ok(checker.rows)
     }
 }
 
 impl Checker<'_> {
-    fn authority(&mut self, entry: &AuthorityEntry) -> Option<Bundle> {
-        let pair = Pair::read(self.pki.store, &entry.certificate, &entry.key);
+    fn authority(&self, entry: &AuthorityEntry) -> (Vec<Row>, Option<Bundle>) {
+        let pair = Pair::of_authority(self.pki.store, entry);
         let mut row = self.row(Kind::Authority, &entry.name, &entry.certificate, &pair);
         let bundle = pair
             .certificates
@@ -131,12 +161,11 @@ impl Checker<'_> {
                 row.worsen(status, reason);
             }
         }
-        self.rows.push(row);
-        let above = self.rows.len();
-        self.chain(&entry.certificate, &pair);
+        let mut rows = vec![row];
+        rows.extend(self.chain(&entry.certificate, &pair));
         if let Some(bundle) = &bundle {
             let certificates = bundle.chain().iter().chain(bundle.added()).skip(1);
-            for (row, certificate) in self.rows[above..].iter_mut().zip(certificates) {
+            for (row, certificate) in rows[1..].iter_mut().zip(certificates) {
                 let stray = (row.position >= bundle.chain().len())
                     .then(|| bundle.stray(certificate, self.diagnostic));
                 for reason in drift::of_trust(certificate)
@@ -147,8 +176,10 @@ impl Checker<'_> {
                 }
             }
         }
-        self.nochain(entry, pair.first());
-        bundle
+        if let Some(path) = &entry.nochain {
+            rows.push(self.nochain(entry, path, pair.first()));
+        }
+        (rows, bundle)
     }
 
     /// What the mark of evaluation in a name comes to: nothing where the record says the same.
@@ -165,9 +196,14 @@ impl Checker<'_> {
         Some((Status::Ok, "made under evaluation".to_owned()))
     }
 
-    fn nochain(&mut self, entry: &AuthorityEntry, first: Option<&Certificate>) {
-        let mut row = Row::new(&entry.nochain, Kind::Nochain).entry(&entry.nochain_name());
-        match files::certificates(self.pki.store, &entry.nochain) {
+    fn nochain(
+        &self,
+        entry: &AuthorityEntry,
+        path: &EntryPath,
+        first: Option<&Certificate>,
+    ) -> Row {
+        let mut row = Row::new(path, Kind::Nochain).entry(&entry.nochain_name());
+        match files::certificates(self.pki.store, path) {
             Err(why) => row.worsen(Status::Torn, why),
             Ok(certificates) => {
                 let found = &certificates[0];
@@ -182,17 +218,21 @@ impl Checker<'_> {
                 }
             }
         }
-        self.seen.insert(entry.nochain.clone());
-        self.rows.push(row);
+        row
     }
 
-    fn leaf(&mut self, entry: &LeafEntry, issuer: Option<&Bundle>) {
-        let pair = Pair::read(self.pki.store, &entry.certificate, &entry.key);
-        let mut row = self.row(Kind::Leaf, &entry.name, &entry.certificate, &pair);
+    /// The rows of a leaf; none for one that may be missing, and is.
+    fn leaf(&self, entry: &LeafEntry, issuer: Option<&Bundle>) -> Vec<Row> {
+        let pair = match Pair::of_leaf(self.pki.store, entry) {
+            Some(pair) => pair,
+            None if entry.optional => return Vec::new(),
+            None => Pair::missing(entry),
+        };
+        let mut row = self.row(Kind::Leaf, &entry.name, entry.file(), &pair);
         if let Ok([leaf, after @ ..]) = pair.certificates.as_deref() {
             let authority = issuer.and_then(Bundle::first);
-            let chain =
-                issuer.and_then(|issuer| drift::of_chain(after, issuer, !self.pki.made_here()));
+            let may_stand_alone = !entry.chained || !self.pki.made_here();
+            let chain = issuer.and_then(|issuer| drift::of_chain(after, issuer, may_stand_alone));
             for reason in drift::of_leaf(leaf, entry, authority, self.diagnostic)
                 .into_iter()
                 .chain(chain)
@@ -200,12 +240,12 @@ impl Checker<'_> {
                 row.worsen(Status::Drifted, reason);
             }
         }
-        self.rows.push(row);
-        self.chain(&entry.certificate, &pair);
+        let mut rows = vec![row];
+        rows.extend(self.chain(entry.file(), &pair));
+        rows
     }
 
-    fn row(&mut self, kind: Kind, name: &str, file: &EntryPath, pair: &Pair) -> Row {
-        self.seen.insert(file.clone());
+    fn row(&self, kind: Kind, name: &str, file: &EntryPath, pair: &Pair) -> Row {
         let mut row = Row::new(file, kind).entry(name);
         if let Some(why) = pair.torn() {
             row.worsen(Status::Torn, why);
@@ -217,50 +257,50 @@ impl Checker<'_> {
     }
 
     /// The certificates after the first, by their dates.
-    fn chain(&mut self, file: &EntryPath, pair: &Pair) {
-        for (position, certificate) in pair.certificates.iter().flatten().enumerate().skip(1) {
-            let row = Row::new(file, Kind::Other).certificate(
-                certificate,
-                self.now,
-                self.thresholds.of(certificate),
-            );
-            self.rows.push(Row { position, ..row });
-        }
+    fn chain(&self, file: &EntryPath, pair: &Pair) -> Vec<Row> {
+        let certificates = pair.certificates.iter().flatten().enumerate().skip(1);
+        certificates
+            .map(|(position, certificate)| {
+                let row = Row::new(file, Kind::Other).certificate(
+                    certificate,
+                    self.now,
+                    self.thresholds.of(certificate),
+                );
+                Row { position, ..row }
+            })
+            .collect()
     }
 
-    fn kubeconfigs(&mut self) {
-        for entry in &self.pki.catalogue.kubeconfigs {
-            let mut row = Row::new(&entry.path, Kind::Kubeconfig).entry(&entry.name);
-            match files::content(self.pki.store, &entry.path) {
-                Err(why) => row.worsen(Status::Torn, why),
-                Ok(None) => row.worsen(Status::Torn, format!("{} is missing", entry.path)),
-                Ok(Some(content)) if content.as_slice() != entry.content.as_bytes() => {
-                    row.worsen(Status::Drifted, "it is not what the catalogue asks for");
+    fn kubeconfig(&self, entry: &KubeconfigEntry, authority: Option<&Bundle>) -> Option<Row> {
+        let mut row = Row::new(&entry.path, Kind::Kubeconfig).entry(&entry.name);
+        match files::content(self.pki.store, &entry.path) {
+            Ok(None) if entry.optional => return None,
+            Ok(None) => row.worsen(Status::Torn, format!("{} is missing", entry.path)),
+            Err(why) => row.worsen(Status::Torn, why),
+            Ok(Some(file)) => {
+                for reason in drift::of_kubeconfig(&file, entry, authority) {
+                    row.worsen(Status::Drifted, reason);
                 }
-                Ok(Some(_)) => {}
             }
-            self.rows.push(row);
         }
+        Some(row)
     }
 
     /// Files the catalogue does not know: by their dates, and as a pair where a key lies beside.
-    fn others(&mut self) -> Result<(), Error> {
+    fn others(&self, sink: &mut dyn FnMut(Row)) -> Result<(), Error> {
         let all: BTreeSet<EntryPath> = self.pki.store.list()?.into_iter().collect();
         for path in &all {
             let Some(stem) = path.as_str().strip_suffix(".crt") else {
                 continue;
             };
-            if self.seen.contains(path) {
+            if self.pki.catalogue.holds(path) || path.as_str().starts_with(STATE) {
                 continue;
             }
             let key = EntryPath::new(format!("{stem}.key"))?;
             let pair = if all.contains(&key) {
-                Pair::read(self.pki.store, path, &key)
+                Pair::of_files(self.pki.store, path, &key)
             } else {
-                Pair {
-                    certificates: files::certificates(self.pki.store, path),
-                    key: Ok(crate::key::PublicHalf::Unstated),
-                }
+                Pair::without_key(self.pki.store, path)
             };
             let mut row = Row::new(path, Kind::Other);
             if let Some(why) = pair.torn() {
@@ -269,8 +309,8 @@ impl Checker<'_> {
             if let Some(first) = pair.first() {
                 row = row.certificate(first, self.now, self.thresholds.of(first));
             }
-            self.rows.push(row);
-            self.chain(path, &pair);
+            sink(row);
+            self.chain(path, &pair).into_iter().for_each(&mut *sink);
         }
         Ok(())
     }

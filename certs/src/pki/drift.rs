@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use fips_core::Diagnostic;
 
 use super::bundle::Bundle;
-use crate::catalogue::LeafEntry;
+use crate::catalogue::{Credentials, Found, KubeconfigEntry, LeafEntry};
 use crate::certificate::{Certificate, FoundName};
 use crate::key::KeyType;
 use crate::names::SubjectAltName;
@@ -123,6 +123,49 @@ pub(super) fn of_chain(after: &[Certificate], issuer: &Bundle, foreign: bool) ->
     let stranger = more.iter().find(|one| !issuer.added().contains(one))?;
     Some(format!(
         "after the leaf stands `{}`, which is none of its CA's certificates",
+        stranger.subject()
+    ))
+}
+
+/// Each difference between a kubeconfig and what `entry` asks for, its leaf and key aside.
+pub(super) fn of_kubeconfig(
+    file: &[u8],
+    entry: &KubeconfigEntry,
+    authority: Option<&Bundle>,
+) -> Vec<String> {
+    let found = match Found::parse(file) {
+        Ok(found) => found,
+        Err(why) => return vec![format!("{} {why}", entry.path)],
+    };
+    let mut differences = entry.differences(&found);
+    if entry.credentials == Credentials::Embedded {
+        differences.extend(of_embedded(found.authority.as_deref(), authority));
+    }
+    differences
+}
+
+/// The authority's certificates that a kubeconfig embeds against those of its file.
+fn of_embedded(data: Option<&[u8]>, authority: Option<&Bundle>) -> Option<String> {
+    let Some(data) = data else {
+        return Some("it has no certificate-authority-data".to_owned());
+    };
+    let found = match Certificate::from_pem(data) {
+        Ok(found) => found,
+        Err(why) => return Some(format!("its certificate-authority-data: {why}")),
+    };
+    let authority = authority?;
+    let wanted: Vec<_> = authority.chain().iter().chain(authority.added()).collect();
+    let missing = wanted.iter().filter(|one| !found.contains(one)).count();
+    if missing > 0 {
+        return Some(format!(
+            "of its authority's file, {missing} of {} certificates are missing in its \
+             certificate-authority-data",
+            wanted.len()
+        ));
+    }
+    let stranger = found.iter().find(|one| !wanted.contains(one))?;
+    Some(format!(
+        "its certificate-authority-data holds `{}`, which is none of its authority's file",
         stranger.subject()
     ))
 }

@@ -1,22 +1,89 @@
-//! The files of one pair, as read.
+//! Certificates and their keys as read, wherever they are.
 
+use fips_core::Boundary;
+use fips_core::signing::PrivateKey;
+use zeroize::Zeroizing;
+
+use crate::catalogue::{AuthorityEntry, Found, LeafEntry, Place};
 use crate::certificate::Certificate;
-use crate::key::PublicHalf;
+use crate::key::{self, PublicHalf};
 use crate::store::{EntryPath, Store};
 
-/// A file of certificates and a file of a key; what cannot be read is a reason in words.
+/// Certificates and the key of the first; what cannot be read is a reason in words.
 pub(super) struct Pair {
     pub(super) certificates: Result<Vec<Certificate>, String>,
     pub(super) key: Result<PublicHalf, String>,
 }
 
 impl Pair {
-    pub(super) fn read(store: &dyn Store, certificate: &EntryPath, key: &EntryPath) -> Self {
+    /// An authority's; one whose key is kept elsewhere counts as whole.
+    pub(super) fn of_authority(store: &dyn Store, entry: &AuthorityEntry) -> Self {
+        match &entry.key {
+            Some(key) => Self::of_files(store, &entry.certificate, key),
+            None => Self::without_key(store, &entry.certificate),
+        }
+    }
+
+    /// A leaf's, wherever it is; `None` when none of it is there.
+    pub(super) fn of_leaf(store: &dyn Store, entry: &LeafEntry) -> Option<Self> {
+        match &entry.place {
+            Place::Kubeconfig(path) => {
+                let found = match kubeconfig(store, path) {
+                    Ok(Some(found)) => found,
+                    Ok(None) => return None,
+                    Err(why) => {
+                        return Some(Self {
+                            certificates: Err(why.clone()),
+                            key: Err(why),
+                        });
+                    }
+                };
+                let missing = |what: &str| format!("{path} has no {what}");
+                Some(Self {
+                    certificates: found
+                        .certificate
+                        .as_deref()
+                        .ok_or_else(|| missing("client-certificate-data"))
+                        .and_then(|pem| parse(path, pem)),
+                    key: found
+                        .key()
+                        .ok_or_else(|| missing("client-key-data"))
+                        .and_then(|pem| public_half(path, pem)),
+                })
+            }
+            Place::Pair { certificate, key } => {
+                let pair = Self::of_files(store, certificate, key);
+                let gone = |path| matches!(content(store, path), Ok(None));
+                let nothing = pair.certificates.is_err() && pair.key.is_err();
+                (!(nothing && gone(certificate) && gone(key))).then_some(pair)
+            }
+        }
+    }
+
+    /// A pair of two files.
+    pub(super) fn of_files(store: &dyn Store, certificate: &EntryPath, key: &EntryPath) -> Self {
         Self {
             certificates: certificates(store, certificate),
             key: content(store, key)
                 .and_then(|file| file.ok_or_else(|| format!("{key} is missing")))
-                .and_then(|file| PublicHalf::of_file(&file).map_err(|why| format!("{key}: {why}"))),
+                .and_then(|file| public_half(key, &file)),
+        }
+    }
+
+    /// Certificates alone.
+    pub(super) fn without_key(store: &dyn Store, certificate: &EntryPath) -> Self {
+        Self {
+            certificates: certificates(store, certificate),
+            key: Ok(PublicHalf::Unstated),
+        }
+    }
+
+    /// What a leaf that is not there comes to.
+    pub(super) fn missing(entry: &LeafEntry) -> Self {
+        let missing = |path: &EntryPath| format!("{path} is missing");
+        Self {
+            certificates: Err(missing(entry.file())),
+            key: Err(missing(entry.key_file())),
         }
     }
 
@@ -29,6 +96,7 @@ impl Pair {
     pub(super) fn torn(&self) -> Option<String> {
         let (certificates, key) = match (&self.certificates, &self.key) {
             (Ok(certificates), Ok(key)) => (certificates, key),
+            (Err(one), Err(other)) if one == other => return Some(one.clone()),
             (Err(one), Err(other)) => return Some(format!("{one}; {other}")),
             (Err(why), _) | (_, Err(why)) => return Some(why.clone()),
         };
@@ -41,18 +109,54 @@ impl Pair {
     }
 }
 
+/// The key of a leaf, when it is there and can be read.
+pub(super) fn leaf_key(
+    boundary: &Boundary,
+    store: &dyn Store,
+    entry: &LeafEntry,
+) -> Option<PrivateKey> {
+    match &entry.place {
+        Place::Kubeconfig(path) => {
+            let found = kubeconfig(store, path).ok()??;
+            key::from_pem(boundary, found.key()?).ok()
+        }
+        Place::Pair { key, .. } => {
+            let file = store.read(key).ok()??;
+            key::from_pem(boundary, &file).ok()
+        }
+    }
+}
+
 /// The certificates of a file; a missing file is an error too.
 pub(super) fn certificates(
     store: &dyn Store,
     path: &EntryPath,
 ) -> Result<Vec<Certificate>, String> {
     let file = content(store, path)?.ok_or_else(|| format!("{path} is missing"))?;
-    Certificate::from_pem(&file).map_err(|error| format!("{path}: {error}"))
+    parse(path, &file)
+}
+
+/// A kubeconfig, when it is there.
+pub(super) fn kubeconfig(store: &dyn Store, path: &EntryPath) -> Result<Option<Found>, String> {
+    let Some(file) = content(store, path)? else {
+        return Ok(None);
+    };
+    Found::parse(&file)
+        .map(Some)
+        .map_err(|why| format!("{path} {why}"))
 }
 
 pub(super) fn content(
     store: &dyn Store,
     path: &EntryPath,
-) -> Result<Option<zeroize::Zeroizing<Vec<u8>>>, String> {
+) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
     store.read(path).map_err(|error| error.to_string())
+}
+
+fn parse(path: &EntryPath, pem: &[u8]) -> Result<Vec<Certificate>, String> {
+    Certificate::from_pem(pem).map_err(|error| format!("{path}: {error}"))
+}
+
+fn public_half(path: &EntryPath, pem: &[u8]) -> Result<PublicHalf, String> {
+    PublicHalf::of_file(pem).map_err(|why| format!("{path}: {why}"))
 }

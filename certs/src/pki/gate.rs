@@ -13,7 +13,7 @@ impl Pki<'_> {
         if let (Some(record), Some(opening)) = (&self.record, opening) {
             judge(record.evaluation, opening).map_err(Error::Gate)?;
         }
-        for entry in &self.catalogue.authorities {
+        for entry in self.catalogue.authorities() {
             // What cannot be read signs nothing; `check` says so.
             for certificate in files::certificates(self.store, &entry.certificate)
                 .iter()
@@ -65,7 +65,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = DirStore::create_or_open(folder.path().join("server")).unwrap();
         let boundary = Boundary::enter_for_evaluation(Requirements::strict()).unwrap();
-        let catalogue = Catalogue::rke2(Options::new(Program::Rke2, "node-1")).unwrap();
+        let catalogue = Catalogue::new(Options::new(Program::Rke2, "node-1")).unwrap();
         Pki::init(&boundary, &store, catalogue.clone(), &SystemClock).unwrap();
         let path = super::super::record::path().unwrap();
         let record = String::from_utf8(store.read(&path).unwrap().unwrap().to_vec()).unwrap();

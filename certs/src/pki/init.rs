@@ -5,20 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use fips_core::{Boundary, Diagnostic, Opening};
 use time::OffsetDateTime;
 
-use super::Pki;
+use super::issuer::Issuer;
 use super::read_back::Staged;
 use super::record::{self, Made, Record};
 use super::report::{Issued, Report};
+use super::{Pki, stage};
 use crate::catalogue::Catalogue;
 use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
-use crate::issue::{Authority, AuthorityParams, LeafParams};
+use crate::issue::{AuthorityParams, LeafParams};
 use crate::key;
-use crate::names::Subject;
 use crate::store::{EntryPath, Secrecy, Store};
 
 /// Room below each authority for one more: the cross-signed successor of a rotation.
-const PATH_LENGTH: u8 = 1;
+const ROOM: u8 = 1;
 
 impl<'s> Pki<'s> {
     /// Every file that [`init`](Self::init) writes: those of `catalogue`, and the record.
@@ -67,44 +67,42 @@ impl<'s> Pki<'s> {
         let moment = FixedClock::new(now);
         let mut staged = Staged::new("make a PKI");
         let mut issued = Vec::new();
-        let mut authorities = BTreeMap::new();
-        for entry in &catalogue.authorities {
-            let subject = Subject::new(format!("{}@{}", entry.common_name, now.unix_timestamp()))?;
+        let mut issuers: BTreeMap<&str, Issuer> = BTreeMap::new();
+        let lengths = path_lengths(&catalogue);
+        for entry in catalogue.authorities() {
+            let params = AuthorityParams::new(entry.subject_at(now)?, entry.lifetime)
+                .with_path_length(lengths.get(entry.name.as_str()).copied().unwrap_or(ROOM));
             let key = key::generate(boundary, entry.key_type)?;
-            staged = staged.key(&entry.key, &key)?;
-            let authority = AuthorityParams::new(subject, entry.lifetime)
-                .with_path_length(PATH_LENGTH)
-                .self_signed(key, &moment)?;
+            if let Some(path) = &entry.key {
+                staged = staged.key(path, &key)?;
+            }
+            let above = match &entry.issuer {
+                Some(name) => Some(known(&issuers, name)?),
+                None => None,
+            };
+            let authority = match above {
+                Some(above) => params.signed_by(key, &above.authority, &moment)?,
+                None => params.self_signed(key, &moment)?,
+            };
             let certificate = authority.certificate();
             issued.push(Issued::new(&entry.name, &entry.certificate, certificate));
-            staged = staged
-                .authority(&entry.certificate, certificate)
-                .authority(&entry.nochain, certificate);
-            authorities.insert(entry.name.as_str(), authority);
+            let issuer = Issuer::new(authority, above);
+            staged = stage::authority(staged, entry, &issuer);
+            issuers.insert(&entry.name, issuer);
         }
-        for entry in &catalogue.leaves {
-            let issuer: &Authority =
-                authorities
-                    .get(entry.issuer.as_str())
-                    .ok_or_else(|| Error::UnknownEntry {
-                        name: entry.issuer.clone(),
-                        known: authorities.keys().copied().collect::<Vec<_>>().join(", "),
-                    })?;
+        for entry in catalogue.leaves() {
+            let issuer = known(&issuers, &entry.issuer)?;
             let key = key::generate(boundary, entry.key_type)?;
             let leaf = LeafParams::new(entry.subject.clone(), entry.usages, entry.lifetime)
                 .with_names(entry.names.iter().cloned())
-                .signed_by(&key, issuer, &moment)?;
-            issued.push(Issued::new(&entry.name, &entry.certificate, &leaf));
-            let chain = std::slice::from_ref(issuer.certificate());
-            staged = staged
-                .leaf(&entry.certificate, &leaf, chain, entry.usages)
-                .key(&entry.key, &key)?;
+                .signed_by(&key, &issuer.authority, &moment)?;
+            issued.push(Issued::new(&entry.name, entry.file(), &leaf));
+            staged = stage::leaf(staged, store, &catalogue, entry, issuer, &leaf, &key)?;
         }
-        for entry in &catalogue.kubeconfigs {
-            let content = entry.content.clone().into_bytes();
-            staged = staged.bytes(&entry.path, Secrecy::Secret, content);
+        for entry in catalogue.kubeconfigs() {
+            staged = stage::kubeconfig(staged, store, &catalogue, entry)?;
         }
-        let record = Record::new(boundary, Made::Here, catalogue.options.clone(), now);
+        let record = Record::new(boundary, Made::Here, catalogue.definition().clone(), now);
         staged = staged.bytes(&record::path()?, Secrecy::Public, record.to_json()?);
 
         let diagnostic = diagnostic()?;
@@ -116,6 +114,27 @@ impl<'s> Pki<'s> {
         };
         Ok((pki, report))
     }
+}
+
+fn known<'i>(issuers: &'i BTreeMap<&str, Issuer>, name: &str) -> Result<&'i Issuer, Error> {
+    issuers.get(name).ok_or_else(|| Error::UnknownEntry {
+        name: name.to_owned(),
+        known: issuers.keys().copied().collect::<Vec<_>>().join(", "),
+    })
+}
+
+/// The path length of each authority: room for those of the catalogue below it, and one more.
+fn path_lengths(catalogue: &Catalogue) -> BTreeMap<&str, u8> {
+    let mut lengths = BTreeMap::new();
+    // An issuer comes before what it signs: from the end, each is known before its issuer.
+    for entry in catalogue.authorities().iter().rev() {
+        let own = *lengths.entry(entry.name.as_str()).or_insert(ROOM);
+        if let Some(issuer) = &entry.issuer {
+            let above = lengths.entry(issuer.as_str()).or_insert(ROOM);
+            *above = own.saturating_add(1).max(*above);
+        }
+    }
+    lengths
 }
 
 /// Where the gate is open, the module is one that may look, too.

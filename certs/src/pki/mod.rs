@@ -6,12 +6,15 @@ mod drift;
 mod files;
 mod gate;
 mod init;
+mod issuer;
+mod parallel;
 mod plan;
 mod read_back;
 mod record;
 mod renew;
 mod report;
 mod row;
+mod stage;
 
 use crate::catalogue::Catalogue;
 use crate::error::Error;
@@ -44,7 +47,7 @@ impl<'s> Pki<'s> {
         })?;
         Ok(Self {
             store,
-            catalogue: Catalogue::rke2(record.options.clone())?,
+            catalogue: Catalogue::from_definition(record.catalogue.clone())?,
             record: Some(record),
         })
     }

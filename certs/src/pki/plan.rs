@@ -1,5 +1,6 @@
 //! What a renewal would do, and why.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use fips_core::Diagnostic;
@@ -8,8 +9,9 @@ use time::OffsetDateTime;
 
 use super::Pki;
 use super::check::Thresholds;
+use super::issuer::KEY_ELSEWHERE;
 use super::row::{Kind, Row, Status, in_words};
-use crate::catalogue::{AuthorityEntry, Catalogue};
+use crate::catalogue::{AuthorityEntry, Entry};
 use crate::error::Error;
 
 /// When a leaf is renewed: what has drifted, is torn or has ended always, the others when less
@@ -30,6 +32,9 @@ pub struct RenewalPolicy {
     /// The entries to look at, by their names in the catalogue: leaves, kubeconfigs, and
     /// `AUTHORITY.nochain`; all when empty.
     pub names: Vec<String>,
+    /// The components whose entries to look at, besides those of [`names`](Self::names); all
+    /// when both are empty.
+    pub services: Vec<String>,
     /// Whether to keep the keys: then only the certificate is new.
     pub keep_keys: bool,
 }
@@ -41,6 +46,7 @@ impl Default for RenewalPolicy {
             fraction: Some(1.0 / 3.0),
             force: false,
             names: Vec::new(),
+            services: Vec::new(),
             keep_keys: false,
         }
     }
@@ -115,9 +121,9 @@ pub struct Blocked {
     pub name: String,
     /// Why it should be renewed.
     pub reasons: Vec<String>,
-    /// The authority that cannot sign it.
-    pub issuer: String,
-    /// What is wrong with that.
+    /// The authority that cannot sign it; none where something else is in the way.
+    pub issuer: Option<String>,
+    /// What is in the way.
     pub why: String,
 }
 
@@ -137,7 +143,7 @@ impl Pki<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Policy`]; [`Error::UnknownEntry`]; the store cannot be listed.
+    /// [`Error::Policy`]; [`Error::UnknownEntry`]; [`Error::UnknownService`].
     pub fn renewals(
         &self,
         diagnostic: &Diagnostic,
@@ -145,82 +151,163 @@ impl Pki<'_> {
         policy: &RenewalPolicy,
     ) -> Result<Plan, Error> {
         policy.judge()?;
-        let known = self.renewable();
-        if let Some(name) = policy.names.iter().find(|name| !known.contains(name)) {
-            return Err(Error::UnknownEntry {
-                name: name.clone(),
-                known: known.join(", "),
-            });
-        }
-        let rows = self.check(diagnostic, now, Thresholds::default())?;
-        let authority = |name: &str| {
-            rows.iter()
-                .find(|row| row.kind == Kind::Authority && row.entry.as_deref() == Some(name))
+        let wanted = self.wanted(policy)?;
+        let mut planner = Planner {
+            pki: self,
+            policy,
+            wanted,
+            authorities: BTreeMap::new(),
+            plan: Plan {
+                renewals: Vec::new(),
+                blocked: Vec::new(),
+                authorities: Vec::new(),
+                keep_keys: policy.keep_keys,
+            },
         };
-        let mut plan = Plan {
-            renewals: Vec::new(),
-            blocked: Vec::new(),
-            authorities: rows
-                .iter()
-                .filter(|row| row.kind == Kind::Authority && row.status != Status::Ok)
-                .cloned()
-                .collect(),
-            keep_keys: policy.keep_keys,
-        };
-        for row in &rows {
-            let Some(name) = row.entry.as_ref() else {
-                continue;
-            };
-            if !policy.names.is_empty() && !policy.names.contains(name) {
-                continue;
-            }
-            let issuer = match row.kind {
-                Kind::Leaf => {
-                    let entry = self.catalogue.leaf(name);
-                    entry.and_then(|entry| authority(&entry.issuer))
-                }
-                Kind::Kubeconfig => None,
-                Kind::Nochain => name.strip_suffix(".nochain").and_then(authority),
-                Kind::Authority | Kind::Other => continue,
-            };
-            let reasons = reasons(row, issuer, policy);
-            if reasons.is_empty() {
-                continue;
-            }
-            match issuer.filter(|row| row.status > Status::Warning) {
-                Some(issuer) => plan.blocked.push(Blocked {
-                    name: name.clone(),
-                    reasons,
-                    issuer: issuer.entry.clone().unwrap_or_default(),
-                    why: format!("{}: {}", issuer.status, issuer.reasons.join("; ")),
-                }),
-                None => plan.renewals.push(Renewal {
-                    name: name.clone(),
-                    file: row.file.clone(),
-                    kind: row.kind,
-                    reasons,
-                    serial: row.serial.clone(),
-                    expires: row.expires,
-                }),
-            }
-        }
-        Ok(plan)
+        // Rows that nothing follows from are gone at once.
+        self.look(diagnostic, now, Thresholds::default(), &mut |row| {
+            planner.take(row)
+        });
+        Ok(planner.plan)
     }
 
-    /// The names of what can be renewed.
-    pub(super) fn renewable(&self) -> Vec<String> {
-        let Catalogue {
-            authorities,
-            leaves,
-            kubeconfigs,
-            ..
-        } = &self.catalogue;
-        leaves
+    /// The names a policy asks for; `None`: all.
+    fn wanted<'p>(&'p self, policy: &'p RenewalPolicy) -> Result<Option<BTreeSet<&'p str>>, Error> {
+        if policy.names.is_empty() && policy.services.is_empty() {
+            return Ok(None);
+        }
+        let mut wanted = BTreeSet::new();
+        for name in &policy.names {
+            match self.catalogue.entry(name) {
+                Some(Entry::Kubeconfig(_) | Entry::Leaf(_) | Entry::Nochain(_)) => {
+                    wanted.insert(name.as_str());
+                }
+                Some(Entry::Authority(_) | Entry::File(_) | Entry::KeySet(_)) | None => {
+                    return Err(self.unknown(name));
+                }
+            }
+        }
+        let services = self.catalogue.services();
+        for service in &policy.services {
+            if !services.contains(service.as_str()) {
+                return Err(Error::UnknownService {
+                    name: service.clone(),
+                    known: services.into_iter().collect::<Vec<_>>().join(", "),
+                });
+            }
+        }
+        let services: BTreeSet<&str> = policy.services.iter().map(String::as_str).collect();
+        let leaves = self.catalogue.leaves().iter();
+        let kubeconfigs = self.catalogue.kubeconfigs().iter();
+        wanted.extend(
+            leaves
+                .map(|entry| (entry.service.as_str(), entry.name.as_str()))
+                .chain(kubeconfigs.map(|entry| (entry.service.as_str(), entry.name.as_str())))
+                .filter(|(service, _)| services.contains(service))
+                .map(|(_, name)| name),
+        );
+        Ok(Some(wanted))
+    }
+
+    /// That nothing of that name can be renewed, and what can.
+    pub(super) fn unknown(&self, name: &str) -> Error {
+        let leaves = self
+            .catalogue
+            .leaves()
             .iter()
-            .map(|entry| entry.name.clone())
-            .chain(kubeconfigs.iter().map(|entry| entry.name.clone()))
-            .chain(authorities.iter().map(AuthorityEntry::nochain_name))
-            .collect()
+            .map(|entry| entry.name.clone());
+        let kubeconfigs = self.catalogue.kubeconfigs().iter();
+        let copies = self.catalogue.authorities().iter();
+        let mut known: Vec<String> = leaves
+            .chain(kubeconfigs.map(|entry| entry.name.clone()))
+            .chain(
+                copies
+                    .filter(|entry| entry.nochain.is_some())
+                    .map(AuthorityEntry::nochain_name),
+            )
+            .take(MOST_NAMED + 1)
+            .collect();
+        if known.len() > MOST_NAMED {
+            known[MOST_NAMED] = "and more".to_owned();
+        }
+        Error::UnknownEntry {
+            name: name.to_owned(),
+            known: known.join(", "),
+        }
+    }
+}
+
+/// How many names an error lists.
+const MOST_NAMED: usize = 60;
+
+/// A plan in the making.
+struct Planner<'p> {
+    pki: &'p Pki<'p>,
+    policy: &'p RenewalPolicy,
+    wanted: Option<BTreeSet<&'p str>>,
+    /// The rows of the authorities, by their names.
+    authorities: BTreeMap<String, Row>,
+    plan: Plan,
+}
+
+impl Planner<'_> {
+    /// Takes the next row; those of the authorities come before those of their leaves.
+    fn take(&mut self, row: Row) {
+        let Some(name) = &row.entry else {
+            return;
+        };
+        if row.kind == Kind::Authority {
+            if row.status != Status::Ok {
+                self.plan.authorities.push(row.clone());
+            }
+            self.authorities.insert(name.clone(), row);
+            return;
+        }
+        let wanted = &self.wanted;
+        if wanted
+            .as_ref()
+            .is_some_and(|wanted| !wanted.contains(name.as_str()))
+        {
+            return;
+        }
+        let issuer = match self.pki.catalogue.entry(name) {
+            Some(Entry::Leaf(entry)) => self.pki.catalogue.authority(&entry.issuer),
+            Some(Entry::Nochain(entry)) => Some(entry),
+            Some(Entry::Kubeconfig(_)) => None,
+            Some(Entry::Authority(_) | Entry::File(_) | Entry::KeySet(_)) | None => return,
+        };
+        let found = issuer.and_then(|issuer| self.authorities.get(&issuer.name));
+        let reasons = reasons(&row, found, self.policy);
+        if reasons.is_empty() {
+            return;
+        }
+        match issuer.zip(cannot_sign(issuer, found)) {
+            Some((issuer, why)) => self.plan.blocked.push(Blocked {
+                name: name.clone(),
+                reasons,
+                issuer: Some(issuer.name.clone()),
+                why,
+            }),
+            None => self.plan.renewals.push(Renewal {
+                name: name.clone(),
+                file: row.file,
+                kind: row.kind,
+                reasons,
+                serial: row.serial,
+                expires: row.expires,
+            }),
+        }
+    }
+}
+
+/// Why an authority cannot sign; nothing when it can.
+fn cannot_sign(entry: Option<&AuthorityEntry>, row: Option<&Row>) -> Option<String> {
+    match row {
+        Some(row) if row.status > Status::Warning => {
+            Some(format!("{}: {}", row.status, row.reasons.join("; ")))
+        }
+        _ if entry.is_some_and(|entry| entry.key.is_none()) => Some(KEY_ELSEWHERE.to_owned()),
+        _ => None,
     }
 }
 

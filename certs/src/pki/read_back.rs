@@ -1,33 +1,91 @@
 //! What is written is judged again from what the store reads back, before anything old goes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use fips_core::signing::PrivateKey;
 use fips_core::{Boundary, Diagnostic, constant_time, verification};
 use rustls_pki_types::{CertificateDer, UnixTime};
 use time::OffsetDateTime;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use zeroize::Zeroizing;
 
+use crate::catalogue::{Found, KubeconfigEntry};
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::key;
-use crate::store::{Change, EntryPath, Secrecy};
+use crate::store::{Action, Change, EntryPath, Secrecy};
 use crate::usages::Usages;
 
 /// What an entry must turn out to be.
 enum Expected {
-    /// A root's certificate, alone.
-    Authority(Box<Certificate>),
-    /// These bytes.
-    Bytes(Vec<u8>),
+    /// An authority's certificates: as many of its chain as stand in the file.
+    Authority {
+        chain: Arc<[Certificate]>,
+        count: usize,
+    },
+    /// The bytes of the change.
+    Bytes,
     /// The key of this public half.
     Key(Vec<u8>),
-    /// A leaf and the chain after it, whose last certificate is the trust, good for these
-    /// usages.
-    Leaf {
-        leaf: Box<Certificate>,
-        chain: Vec<Certificate>,
-        usages: Usages,
+    /// A kubeconfig with this leaf and the key of this public half.
+    Kubeconfig {
+        entry: Box<KubeconfigEntry>,
+        leaf: Leaf,
+        key: Vec<u8>,
     },
+    /// A file of this leaf.
+    Leaf(Leaf),
+}
+
+/// A leaf and the chain above it, whose last certificate is the trust.
+pub(super) struct Leaf {
+    /// Its DER: of many leaves that are staged, nothing more is kept.
+    der: CertificateDer<'static>,
+    chain: Arc<[Certificate]>,
+    /// Whether the chain stands behind it.
+    chained: bool,
+    /// What it must be good for.
+    usages: Usages,
+}
+
+impl Leaf {
+    pub(super) fn new(
+        leaf: &Certificate,
+        chain: &Arc<[Certificate]>,
+        chained: bool,
+        usages: Usages,
+    ) -> Self {
+        Self {
+            der: leaf.der().clone(),
+            chain: Arc::clone(chain),
+            chained,
+            usages,
+        }
+    }
+
+    /// The leaf, and the chain that stands behind it, as a file.
+    pub(super) fn to_pem(&self, leaf: &Certificate) -> String {
+        std::iter::once(leaf)
+            .chain(self.behind())
+            .map(Certificate::to_pem)
+            .collect()
+    }
+
+    fn behind(&self) -> &[Certificate] {
+        if self.chained { &self.chain } else { &[] }
+    }
+
+    /// Whether `file` is this leaf with what stands behind it, and the path holds.
+    fn judge(&self, file: &[u8], now: OffsetDateTime) -> Result<(), String> {
+        let found = Certificate::from_pem(file).map_err(|error| error.to_string())?;
+        match found.split_first() {
+            Some((leaf, behind)) if leaf.der() == &self.der && behind == self.behind() => {
+                path_holds(leaf, &self.chain, self.usages, now)
+            }
+            _ => Err("it holds other certificates".into()),
+        }
+    }
 }
 
 /// A change in the making, and what each entry of it must turn out to be.
@@ -44,51 +102,65 @@ impl Staged {
         }
     }
 
-    pub(super) fn authority(self, path: &EntryPath, certificate: &Certificate) -> Self {
-        let content = certificate.to_pem().into_bytes();
-        let expected = Expected::Authority(Box::new(certificate.clone()));
-        self.put(path, Secrecy::Public, content, expected)
-    }
-
-    pub(super) fn bytes(self, path: &EntryPath, secrecy: Secrecy, content: Vec<u8>) -> Self {
-        let expected = Expected::Bytes(content.clone());
-        self.put(path, secrecy, content, expected)
-    }
-
-    pub(super) fn key(
+    /// The first `count` certificates of an authority's chain, its own first.
+    pub(super) fn authority(
         self,
         path: &EntryPath,
-        key: &fips_core::signing::PrivateKey,
-    ) -> Result<Self, Error> {
+        chain: &Arc<[Certificate]>,
+        count: usize,
+    ) -> Self {
+        let content: String = chain.iter().take(count).map(Certificate::to_pem).collect();
+        let expected = Expected::Authority {
+            chain: Arc::clone(chain),
+            count,
+        };
+        self.put(path, Secrecy::Public, content.into_bytes(), expected)
+    }
+
+    pub(super) fn bytes(
+        self,
+        path: &EntryPath,
+        secrecy: Secrecy,
+        content: impl Into<Zeroizing<Vec<u8>>>,
+    ) -> Self {
+        self.put(path, secrecy, content, Expected::Bytes)
+    }
+
+    pub(super) fn key(self, path: &EntryPath, key: &PrivateKey) -> Result<Self, Error> {
         let mut pem = key::to_pem(key)?;
-        let content = zeroize::Zeroizing::new(std::mem::take(&mut *pem).into_bytes());
+        let content = Zeroizing::new(std::mem::take(&mut *pem).into_bytes());
         let expected = Expected::Key(key.public_key().to_vec());
         Ok(self.put(path, Secrecy::Secret, content, expected))
     }
 
-    /// The leaf, and `chain` from its issuer up.
-    pub(super) fn leaf(
+    /// A kubeconfig whose text embeds `leaf` and `key`.
+    pub(super) fn kubeconfig(
         self,
-        path: &EntryPath,
-        leaf: &Certificate,
-        chain: &[Certificate],
-        usages: Usages,
+        entry: &KubeconfigEntry,
+        mut text: Zeroizing<String>,
+        leaf: Leaf,
+        key: &PrivateKey,
     ) -> Self {
-        let file = std::iter::once(leaf).chain(chain);
-        let content: String = file.map(Certificate::to_pem).collect();
-        let expected = Expected::Leaf {
-            leaf: Box::new(leaf.clone()),
-            chain: chain.to_vec(),
-            usages,
+        let content = Zeroizing::new(std::mem::take(&mut *text).into_bytes());
+        let expected = Expected::Kubeconfig {
+            entry: Box::new(entry.clone()),
+            leaf,
+            key: key.public_key().to_vec(),
         };
-        self.put(path, Secrecy::Public, content.into_bytes(), expected)
+        self.put(&entry.path, Secrecy::Secret, content, expected)
+    }
+
+    /// A file of `certificate`, which `leaf` describes.
+    pub(super) fn leaf(self, path: &EntryPath, certificate: &Certificate, leaf: Leaf) -> Self {
+        let content = leaf.to_pem(certificate).into_bytes();
+        self.put(path, Secrecy::Public, content, Expected::Leaf(leaf))
     }
 
     fn put(
         mut self,
         path: &EntryPath,
         secrecy: Secrecy,
-        content: impl Into<zeroize::Zeroizing<Vec<u8>>>,
+        content: impl Into<Zeroizing<Vec<u8>>>,
         expected: Expected,
     ) -> Self {
         self.change = self.change.put(path.clone(), secrecy, content);
@@ -104,6 +176,14 @@ impl Staged {
         self.expected.keys()
     }
 
+    /// What is to be written at `path`, when anything is.
+    pub(super) fn content(&self, path: &EntryPath) -> Option<&Zeroizing<Vec<u8>>> {
+        match self.change.action(path)? {
+            Action::Put { content, .. } => Some(content),
+            Action::Remove => None,
+        }
+    }
+
     /// Judges one entry as it was read back.
     pub(super) fn verify(
         &self,
@@ -115,26 +195,18 @@ impl Staged {
     ) -> Result<(), Error> {
         let held = match self.expected.get(path) {
             None => Err("nobody asked for it".to_owned()),
-            Some(Expected::Bytes(bytes)) => constant_time::equal(bytes, content)
+            Some(Expected::Authority { chain, count }) => {
+                authority_holds(content, chain, *count, diagnostic)
+            }
+            Some(Expected::Bytes) => self
+                .content(path)
+                .is_some_and(|bytes| constant_time::equal(bytes, content))
                 .then_some(())
                 .ok_or("the bytes differ".into()),
-            Some(Expected::Key(public)) => key::from_pem(boundary, content)
-                .map_err(|error| error.to_string())
-                .and_then(|key| {
-                    (key.public_key() == public)
-                        .then_some(())
-                        .ok_or("the key is not that of the certificate".into())
-                }),
-            Some(Expected::Authority(root)) => same(content, [&**root]).and_then(|()| {
-                root.verify_issued_by(diagnostic, root)
-                    .map_err(|why| why.to_string())
-            }),
-            Some(Expected::Leaf {
-                leaf,
-                chain,
-                usages,
-            }) => same(content, std::iter::once(&**leaf).chain(chain))
-                .and_then(|()| path_holds(leaf, chain, *usages, now)),
+            Some(Expected::Key(public)) => key_holds(boundary, content, public),
+            Some(Expected::Kubeconfig { entry, leaf, key }) => Found::parse(content)
+                .and_then(|found| kubeconfig_holds(boundary, entry, &found, leaf, key, now)),
+            Some(Expected::Leaf(leaf)) => leaf.judge(content, now),
         };
         held.map_err(|why| Error::ReadBack {
             path: path.clone(),
@@ -143,16 +215,47 @@ impl Staged {
     }
 }
 
-/// Whether a file parses back to exactly these certificates.
-fn same<'c>(
-    content: &[u8],
-    expected: impl IntoIterator<Item = &'c Certificate>,
+fn key_holds(boundary: &Boundary, file: &[u8], public: &[u8]) -> Result<(), String> {
+    let key = key::from_pem(boundary, file).map_err(|error| error.to_string())?;
+    (key.public_key() == public)
+        .then_some(())
+        .ok_or("the key is not that of the certificate".into())
+}
+
+fn kubeconfig_holds(
+    boundary: &Boundary,
+    entry: &KubeconfigEntry,
+    found: &Found,
+    leaf: &Leaf,
+    public: &[u8],
+    now: OffsetDateTime,
 ) -> Result<(), String> {
-    let found = Certificate::from_pem(content).map_err(|error| error.to_string())?;
-    if found.iter().eq(expected) {
-        return Ok(());
+    if let Some(difference) = entry.differences(found).into_iter().next() {
+        return Err(difference);
     }
-    Err("it holds other certificates".into())
+    let missing = || "a certificate or the key is missing".to_owned();
+    leaf.judge(found.certificate.as_deref().ok_or_else(missing)?, now)?;
+    key_holds(boundary, found.key().ok_or_else(missing)?, public)
+}
+
+/// Whether a file holds the first `count` certificates of a chain that ends in a root.
+fn authority_holds(
+    file: &[u8],
+    chain: &[Certificate],
+    count: usize,
+    diagnostic: &Diagnostic,
+) -> Result<(), String> {
+    let found = Certificate::from_pem(file).map_err(|error| error.to_string())?;
+    if !found.iter().eq(chain.iter().take(count)) {
+        return Err("it holds other certificates".into());
+    }
+    let root = chain.last().into_iter().map(|root| (root, root));
+    for (below, above) in chain.iter().zip(chain.iter().skip(1)).chain(root) {
+        below
+            .verify_issued_by(diagnostic, above)
+            .map_err(|why| why.to_string())?;
+    }
+    Ok(())
 }
 
 /// The path as a TLS peer judges it (RFC 5280 §6), by webpki with the module's verification:

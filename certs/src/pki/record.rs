@@ -1,10 +1,10 @@
-//! What is kept beside the certificates: the options, and under which gate the PKI was made.
+//! What is kept beside the certificates: the catalogue's definition, and under which gate the PKI was made.
 
 use fips_core::{Boundary, Opening};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::catalogue::Options;
+use crate::catalogue::{Definition, STATE};
 use crate::error::Error;
 use crate::store::{EntryPath, Store};
 
@@ -30,8 +30,8 @@ pub struct Record {
     pub evaluation: bool,
     /// What was waived when the gate was opened.
     pub waivers: Vec<WaiverRecord>,
-    /// The catalogue's options.
-    pub options: Options,
+    /// What the catalogue is made from.
+    pub catalogue: Definition,
 }
 
 /// How a PKI came to be.
@@ -61,7 +61,7 @@ impl Record {
     pub(super) fn new(
         boundary: &Boundary,
         made: Made,
-        options: Options,
+        catalogue: Definition,
         now: OffsetDateTime,
     ) -> Self {
         let status = boundary.status();
@@ -80,7 +80,7 @@ impl Record {
                     by: waiver.by.to_owned(),
                 })
                 .collect(),
-            options,
+            catalogue,
         }
     }
 
@@ -115,5 +115,5 @@ impl Record {
 }
 
 pub(super) fn path() -> Result<EntryPath, Error> {
-    EntryPath::new("tls/fips-catalogue.json")
+    EntryPath::new(format!("{STATE}catalogue.json"))
 }

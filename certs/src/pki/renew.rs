@@ -2,40 +2,21 @@
 
 use std::collections::{BTreeMap, btree_map};
 
+use fips_core::Boundary;
 use fips_core::signing::PrivateKey;
-use fips_core::{Boundary, Diagnostic};
-use time::OffsetDateTime;
 
-use super::bundle::Bundle;
 use super::init::{apply, diagnostic};
 use super::plan::{Plan, Renewal};
 use super::read_back::Staged;
 use super::record::{self, Made, Record};
 use super::report::{Issued, Report};
-use super::row::{Kind, Status};
-use super::{Pki, files};
-use crate::catalogue::{AuthorityEntry, Catalogue, KubeconfigEntry, LeafEntry};
-use crate::certificate::Certificate;
+use super::{Pki, files, stage};
+use crate::catalogue::{AuthorityEntry, Entry, KubeconfigEntry, LeafEntry};
 use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
-use crate::issue::{Authority, LeafParams};
+use crate::issue::LeafParams;
 use crate::key;
 use crate::store::Secrecy;
-
-/// An authority, and the chain its leaves are followed by: its own certificate first.
-struct Issuer {
-    authority: Authority,
-    chain: Vec<Certificate>,
-}
-
-/// What a renewal writes.
-enum Entry<'c> {
-    Kubeconfig(&'c KubeconfigEntry),
-    /// A leaf and the authority that signs it.
-    Leaf(&'c LeafEntry, &'c AuthorityEntry),
-    /// The copy of that authority's certificate.
-    Nochain(&'c AuthorityEntry),
-}
 
 impl Pki<'_> {
     /// Renews what `plan` lists, as one change: a new certificate each, with a new key unless
@@ -61,15 +42,16 @@ impl Pki<'_> {
         let mut staged = Staged::new("renew certificates");
         let mut issued = Vec::new();
         let mut issuers = BTreeMap::new();
+        let mut kubeconfigs = Vec::new();
         for renewal in &plan.renewals {
             let (entry, authority) = match self.planned(renewal)? {
-                Entry::Kubeconfig(entry) => {
-                    let content = entry.content.clone().into_bytes();
-                    staged = staged.bytes(&entry.path, Secrecy::Secret, content);
+                // After the leaves: one that it embeds may be renewed, too.
+                Planned::Kubeconfig(entry) => {
+                    kubeconfigs.push(entry);
                     continue;
                 }
-                Entry::Leaf(entry, authority) => (Some(entry), authority),
-                Entry::Nochain(authority) => (None, authority),
+                Planned::Leaf(entry, authority) => (Some(entry), authority),
+                Planned::Nochain(authority) => (None, authority),
             };
             let issuer = match issuers.entry(authority.name.as_str()) {
                 btree_map::Entry::Occupied(found) => found.into_mut(),
@@ -78,8 +60,9 @@ impl Pki<'_> {
                 }
             };
             let Some(entry) = entry else {
-                let content = issuer.authority.certificate().to_pem().into_bytes();
-                staged = staged.bytes(&authority.nochain, Secrecy::Public, content);
+                if let Some(path) = &authority.nochain {
+                    staged = staged.authority(path, &issuer.chain, 1);
+                }
                 continue;
             };
             let kept = if plan.keep_keys {
@@ -99,87 +82,57 @@ impl Pki<'_> {
                 old_serial: renewal.serial.clone(),
                 old_expires: renewal.expires,
                 key_kept,
-                ..Issued::new(&entry.name, &entry.certificate, &leaf)
+                ..Issued::new(&entry.name, entry.file(), &leaf)
             });
-            staged = staged
-                .leaf(&entry.certificate, &leaf, &issuer.chain, entry.usages)
-                .key(&entry.key, &key)?;
+            staged = stage::leaf(
+                staged,
+                self.store,
+                &self.catalogue,
+                entry,
+                issuer,
+                &leaf,
+                &key,
+            )?;
+        }
+        for entry in kubeconfigs {
+            staged = stage::kubeconfig(staged, self.store, &self.catalogue, entry)?;
         }
         if self.record.is_none() && !staged.change().is_empty() {
-            let options = self.catalogue.options.clone();
-            let record = Record::new(boundary, Made::Adopted, options, now);
+            let definition = self.catalogue.definition().clone();
+            let record = Record::new(boundary, Made::Adopted, definition, now);
             staged = staged.bytes(&record::path()?, Secrecy::Public, record.to_json()?);
         }
         apply(boundary, &diagnostic, self.store, &staged, issued, now)
     }
 
-    fn planned(&self, renewal: &Renewal) -> Result<Entry<'_>, Error> {
-        let Catalogue {
-            authorities,
-            leaves,
-            kubeconfigs,
-            ..
-        } = &self.catalogue;
-        let name = &renewal.name;
-        let found = match renewal.kind {
-            Kind::Kubeconfig => kubeconfigs
-                .iter()
-                .find(|entry| entry.name == *name)
-                .map(Entry::Kubeconfig),
-            Kind::Leaf => leaves
-                .iter()
-                .find(|entry| entry.name == *name)
-                .and_then(|entry| {
-                    Some(Entry::Leaf(entry, self.catalogue.authority(&entry.issuer)?))
-                }),
-            Kind::Nochain => authorities
-                .iter()
-                .find(|entry| entry.nochain_name() == *name)
-                .map(Entry::Nochain),
-            Kind::Authority | Kind::Other => None,
-        };
-        found.ok_or_else(|| Error::UnknownEntry {
-            name: name.clone(),
-            known: self.renewable().join(", "),
-        })
-    }
-
-    fn issuer(
-        &self,
-        boundary: &Boundary,
-        diagnostic: &Diagnostic,
-        entry: &AuthorityEntry,
-        now: OffsetDateTime,
-    ) -> Result<Issuer, Error> {
-        let refuse = |why: String| Error::Authority {
-            authority: entry.name.clone(),
-            why,
-        };
-        let certificates = files::certificates(self.store, &entry.certificate).map_err(refuse)?;
-        let key = self
-            .store
-            .read(&entry.key)?
-            .ok_or_else(|| refuse(format!("{} is missing", entry.key)))?;
-        let key = key::from_pem(boundary, &key)?;
-        let bundle = Bundle::new(certificates, diagnostic);
-        // A plan can be older than what it is carried out on.
-        let mut flaws = bundle.flaws(now).into_iter();
-        if let Some((_, why)) = flaws.find(|(status, _)| *status > Status::Warning) {
-            return Err(refuse(why));
-        }
-        let first = bundle
-            .first()
-            .ok_or_else(|| refuse("its file holds no certificate".into()))?;
-        Ok(Issuer {
-            authority: Authority::load(first.clone(), key)?,
-            chain: bundle.chain().to_vec(),
-        })
+    fn planned(&self, renewal: &Renewal) -> Result<Planned<'_>, Error> {
+        let found = self
+            .catalogue
+            .entry(&renewal.name)
+            .and_then(|entry| match entry {
+                Entry::Kubeconfig(entry) => Some(Planned::Kubeconfig(entry)),
+                Entry::Leaf(entry) => {
+                    let authority = self.catalogue.authority(&entry.issuer)?;
+                    Some(Planned::Leaf(entry, authority))
+                }
+                Entry::Nochain(entry) => Some(Planned::Nochain(entry)),
+                Entry::Authority(_) | Entry::File(_) | Entry::KeySet(_) => None,
+            });
+        found.ok_or_else(|| self.unknown(&renewal.name))
     }
 
     /// The key that is there, when it can be read and is of a kind that may be issued for.
     fn usable_key(&self, boundary: &Boundary, entry: &LeafEntry) -> Option<PrivateKey> {
-        let file = self.store.read(&entry.key).ok()??;
-        let key = key::from_pem(boundary, &file).ok()?;
+        let key = files::leaf_key(boundary, self.store, entry)?;
         (key::KeyType::of(&key) == Some(entry.key_type)).then_some(key)
     }
+}
+
+/// What a renewal writes.
+enum Planned<'c> {
+    Kubeconfig(&'c KubeconfigEntry),
+    /// A leaf and the authority that signs it.
+    Leaf(&'c LeafEntry, &'c AuthorityEntry),
+    /// The copy of that authority's certificate.
+    Nochain(&'c AuthorityEntry),
 }

@@ -102,6 +102,11 @@ impl Change {
         &self.reason
     }
 
+    /// What becomes of the entry at `path`, when anything does.
+    pub fn action(&self, path: &EntryPath) -> Option<&Action> {
+        self.entries.get(path)
+    }
+
     /// Each entry and what becomes of it, in the order of the paths.
     pub fn entries(&self) -> impl Iterator<Item = (&EntryPath, &Action)> {
         self.entries.iter()

@@ -22,8 +22,8 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 
-/// A set of entries (files, in the directory store) with atomic changes.
-pub trait Store {
+/// A set of entries (files, in the directory store) with atomic changes. Several threads read it.
+pub trait Store: Sync {
     /// The content of `path`; `None` when there is no such entry.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ pub(crate) fn options() -> Options {
 }
 
 pub(crate) fn catalogue() -> Catalogue {
-    Catalogue::rke2(options()).unwrap()
+    Catalogue::new(options()).unwrap()
 }
 
 /// A store whose content a test can spoil.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
+use fips_boundary::certs::catalogue::{AuthorityEntry, Catalogue, Options, Program};
 use fips_boundary::certs::key::KeyType;
 use fips_boundary::certs::store::DirStore;
 use fips_boundary::certs::{Error, Pki, SubjectAltName, SystemClock};
@@ -52,15 +52,15 @@ fn dry_run(args: &InitArgs) -> Result<u8, Failure> {
     let catalogue = catalogue(args)?;
     refuse_existing(&args.dir, &catalogue)?;
     let days = |lifetime: Duration| lifetime.as_secs() / DAY.as_secs();
-    let authorities = catalogue.authorities.iter().map(|entry| Planned {
+    let authorities = catalogue.authorities().iter().map(|entry| Planned {
         file: entry.certificate.to_string(),
-        subject: authority_subject(&entry.common_name),
+        subject: authority_subject(entry),
         names: Vec::new(),
         key: entry.key_type.name().to_owned(),
         lifetime_days: days(entry.lifetime),
     });
-    let leaves = catalogue.leaves.iter().map(|entry| Planned {
-        file: entry.certificate.to_string(),
+    let leaves = catalogue.leaves().iter().map(|entry| Planned {
+        file: entry.file().to_string(),
         subject: entry.subject.to_string(),
         names: entry.names.iter().map(ToString::to_string).collect(),
         key: entry.key_type.name().to_owned(),
@@ -93,8 +93,13 @@ fn dry_run(args: &InitArgs) -> Result<u8, Failure> {
 }
 
 /// As an authority's certificate will have it: under evaluation with the mark.
-fn authority_subject(common_name: &str) -> String {
-    let name = format!("CN={common_name}@TIME");
+fn authority_subject(entry: &AuthorityEntry) -> String {
+    let stamp = if entry.stamped { "@TIME" } else { "" };
+    let name = format!("CN={}{stamp}", entry.subject.common_name());
+    let name = match entry.subject.organization() {
+        Some(organization) => format!("{name},O={organization}"),
+        None => name,
+    };
     if cfg!(feature = "evaluation") {
         format!("{name},OU={EVALUATION_MARK}")
     } else {
@@ -151,7 +156,7 @@ fn catalogue(args: &InitArgs) -> Result<Catalogue, Failure> {
     options.authority_key = key;
     options.leaf_key = key;
     options.data_dir = data_dir(args)?;
-    Catalogue::rke2(options).map_err(|error| Failure::Usage(error.to_string()))
+    Catalogue::new(options).map_err(|error| Failure::Usage(error.to_string()))
 }
 
 /// The data directory holds `server`, the folder of the PKI, as RKE2 and k3s have it.

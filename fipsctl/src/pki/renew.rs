@@ -92,9 +92,13 @@ fn print(plan: &Plan, report: Option<&Report>, format: Format) -> Result<(), Fai
         output::print(&table::draw(&header, rows, format))?;
     }
     for blocked in &plan.blocked {
+        let issuer = blocked.issuer.as_ref();
+        let issuer = issuer.map(|issuer| format!("{issuer} cannot sign it: "));
         output::print(&format!(
-            "NOT RENEWED {}: {} cannot sign it: {}\n",
-            blocked.name, blocked.issuer, blocked.why
+            "NOT RENEWED {}: {}{}\n",
+            blocked.name,
+            issuer.unwrap_or_default(),
+            blocked.why
         ))?;
     }
     for row in &plan.authorities {

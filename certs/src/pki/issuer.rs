@@ -1,0 +1,77 @@
+//! An authority in use: what it signs with, and what follows its leaves.
+
+use std::sync::Arc;
+
+use fips_core::{Boundary, Diagnostic};
+use time::OffsetDateTime;
+
+use super::bundle::Bundle;
+use super::row::Status;
+use super::{Pki, files};
+use crate::catalogue::AuthorityEntry;
+use crate::certificate::Certificate;
+use crate::error::Error;
+use crate::issue::Authority;
+use crate::key;
+
+/// An authority, and the chain its leaves are followed by: its own certificate first.
+#[derive(Debug)]
+pub(super) struct Issuer {
+    pub(super) authority: Authority,
+    pub(super) chain: Arc<[Certificate]>,
+}
+
+impl Issuer {
+    /// One that was just made, below the authorities of `above`.
+    pub(super) fn new(authority: Authority, above: Option<&Self>) -> Self {
+        let own = std::iter::once(authority.certificate().clone());
+        let above = above.map_or(&[][..], |above| &above.chain);
+        Self {
+            chain: own.chain(above.iter().cloned()).collect(),
+            authority,
+        }
+    }
+}
+
+impl Pki<'_> {
+    /// The authority of `entry`, whose chain must hold now.
+    pub(super) fn issuer(
+        &self,
+        boundary: &Boundary,
+        diagnostic: &Diagnostic,
+        entry: &AuthorityEntry,
+        now: OffsetDateTime,
+    ) -> Result<Issuer, Error> {
+        let refuse = |why: String| Error::Authority {
+            authority: entry.name.clone(),
+            why,
+        };
+        let path = entry
+            .key
+            .as_ref()
+            .ok_or_else(|| refuse(KEY_ELSEWHERE.into()))?;
+        let certificates = files::certificates(self.store, &entry.certificate).map_err(refuse)?;
+        let key = self
+            .store
+            .read(path)?
+            .ok_or_else(|| refuse(format!("{path} is missing")))?;
+        let key = key::from_pem(boundary, &key)?;
+        let bundle = Bundle::new(certificates, diagnostic);
+        // A plan can be older than what it is carried out on.
+        let mut flaws = bundle.flaws(now).into_iter();
+        if let Some((_, why)) = flaws.find(|(status, _)| *status > Status::Warning) {
+            return Err(refuse(why));
+        }
+        let first = bundle
+            .first()
+            .ok_or_else(|| refuse("its file holds no certificate".into()))?;
+        Ok(Issuer {
+            authority: Authority::load(first.clone(), key)?,
+            chain: bundle.chain().into(),
+        })
+    }
+}
+
+/// Why an authority without a key cannot sign.
+pub(super) const KEY_ELSEWHERE: &str =
+    "its key is not kept in this folder; have it signed where the key is";

@@ -1,0 +1,64 @@
+//! The same work on many things, on several threads, the results in order.
+
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
+use std::thread;
+
+/// The most threads: more only wait for the disk.
+const MOST_THREADS: usize = 16;
+/// How many things a thread does before its results are taken: the results of that many for
+/// each thread are what is in memory at a time.
+const PART: usize = 256;
+
+/// Does `work` on each of `items` and gives the results to `sink`, in the order of the items.
+pub(super) fn in_order<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync,
+    mut sink: impl FnMut(R),
+) {
+    let threads = thread::available_parallelism()
+        .map_or(1, NonZeroUsize::get)
+        .min(MOST_THREADS);
+    let do_part = |part: &[T]| part.iter().map(&work).collect::<Vec<R>>();
+    for batch in items.chunks(threads * PART) {
+        let parts: Vec<&[T]> = batch.chunks(PART).collect();
+        let done: Vec<Vec<R>> = thread::scope(|scope| {
+            // The first part is this thread's own.
+            let (own, others) = match parts.split_first() {
+                Some((own, others)) => (*own, others),
+                None => return Vec::new(),
+            };
+            let handles: Vec<_> = others
+                .iter()
+                .map(|part| {
+                    let spawned = thread::Builder::new().spawn_scoped(scope, || do_part(part));
+                    (*part, spawned.ok())
+                })
+                .collect();
+            let first = do_part(own);
+            let others = handles.into_iter().map(|(part, handle)| match handle {
+                Some(handle) => handle.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                // No thread to be had: the work is done here.
+                None => do_part(part),
+            });
+            std::iter::once(first).chain(others).collect()
+        });
+        done.into_iter().flatten().for_each(&mut sink);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_result_once_and_in_order() {
+        for count in [0, 1, PART, PART + 1, 5 * PART + 3, 20_000] {
+            let items: Vec<usize> = (0..count).collect();
+            let mut found = Vec::new();
+            in_order(&items, |item| item * 2, |result| found.push(result));
+            let expected: Vec<usize> = items.iter().map(|item| item * 2).collect();
+            assert_eq!(found, expected);
+        }
+    }
+}
