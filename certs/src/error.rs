@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::sealing::SealingFault;
 use crate::store::EntryPath;
 
 /// Why a PKI could not be made, read, checked or renewed.
@@ -55,7 +56,13 @@ pub enum Error {
         /// The entry.
         path: EntryPath,
     },
-    /// The gate of this process and the PKI's record do not fit.
+    /// A file is there already, and may not be replaced.
+    #[error("{path} exists already; choose another name, or ask for it to be replaced", path = path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The gate of this process, and the PKI's record or a sealed thing's header, do not fit.
     #[error("{0}")]
     Gate(GateMismatch),
     /// A file operation failed.
@@ -204,6 +211,17 @@ pub enum Error {
         /// What was answered, and how to mend it.
         why: String,
     },
+    /// Something could not be sealed or opened.
+    #[error(transparent)]
+    Sealing(#[from] SealingFault),
+    /// A stream could not be read or written.
+    #[error("cannot {action}: {source}")]
+    Stream {
+        /// What was being done.
+        action: &'static str,
+        /// What the operating system answered.
+        source: io::Error,
+    },
     /// A file is larger than any entry may be.
     #[error("{path} is larger than {limit} bytes, the most an entry may have", path = path.display())]
     TooLarge {
@@ -267,4 +285,16 @@ pub enum GateMismatch {
          boundary strictly, or evaluate on a PKI of its own"
     )]
     MadeUnderStrictGate,
+    /// Sealed under evaluation, and this process is strict.
+    #[error(
+        "this was sealed under evaluation, outside of a FIPS kernel; a strict boundary does not \
+         open it: seal it again from its source"
+    )]
+    SealedUnderEvaluation,
+    /// Sealed under a strict gate, and this process runs an evaluation.
+    #[error(
+        "this was sealed under a strict boundary; an evaluation does not open it: enter the \
+         boundary strictly"
+    )]
+    SealedUnderStrictGate,
 }

@@ -52,6 +52,7 @@
 //! - [`Authority`]: a certificate that signs others, made here or loaded; its key is a [`Signer`].
 //! - [`Certificate`]: one that was read.
 //! - [`key`]: private keys in PEM.
+//! - [`sealing`]: streams and small things sealed for storage.
 //! - [`Clock`]: the one source of time.
 //!
 //! # Features
@@ -80,6 +81,7 @@ pub mod key;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 pub mod pki;
+pub mod sealing;
 pub mod store;
 
 pub use certificate::{Certificate, NotIssued};

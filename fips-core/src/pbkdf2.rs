@@ -1,5 +1,8 @@
 //! PBKDF2 with HMAC-SHA-2 (SP 800-132), for keys that protect stored data.
 //!
+//! One other derivation has a name here, [`derive_for_k3s_import`]: it opens, and never seals,
+//! what k3s stored.
+//!
 //! Option 1a of SP 800-132 §5.4 alone: the derived key, or a part of it, is the key that
 //! protects the data. It serves storage, never a check of a password and never a channel.
 //!
@@ -80,6 +83,32 @@ pub fn derive(
         // Panics where the module fails: on what `check` refused. HMAC-SHA-2 has no other way
         // to fail.
         lc::derive(lc_algorithm, iterations, salt, password, &mut key);
+        Ok::<_, ()>(())
+    })?;
+    Ok(key)
+}
+
+/// Derives the key of 32 bytes that k3s sealed its bootstrap data with: HMAC-SHA-1, 4096
+/// iterations, the salt as the text it stands in.
+///
+/// Each call counts as the exception `k3s bootstrap import`
+/// ([`EXCEPTIONS`](indicator::EXCEPTIONS)), also where the indicator would approve: it sees
+/// that the salt has 16 bytes, not that they are the hexadecimal digits of 8 random ones.
+///
+/// # Errors
+///
+/// [`Error::GateClosed`]; [`Error::SelfTestFailed`].
+///
+/// # Security
+///
+/// For opening alone, once, to seal again what came out under [`derive_new`]'s key. Guessing a
+/// token against this costs an attacker little.
+pub fn derive_for_k3s_import(token: &[u8], salt: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+    const ITERATIONS: NonZeroU32 = NonZeroU32::new(4096).unwrap();
+    require_open(Service::Pbkdf2)?;
+    let mut key = Zeroizing::new(vec![0; 32]);
+    indicator::observe_excepted(indicator::K3S_IMPORT, || {
+        lc::derive(lc::PBKDF2_HMAC_SHA1, ITERATIONS, salt, token, &mut key);
         Ok::<_, ()>(())
     })?;
     Ok(key)
@@ -210,6 +239,31 @@ mod tests {
             }
         }
         derive(Algorithm::Sha512, &[1; 14], &[2; 16], ITERATIONS, 14).unwrap();
+    }
+
+    #[test]
+    fn the_import_s_keys_are_those_of_another_implementation() {
+        enter();
+        // python3 -c 'import hashlib; print(hashlib.pbkdf2_hmac("sha1", TOKEN,
+        //   b"00112233aabbccdd", 4096, 32).hex())'
+        for (token, expected) in [
+            (
+                &b""[..],
+                "65f253aad6d24e55265436346b8bc3e73f0214874c64df3364f3bebb9f60166b",
+            ),
+            (
+                b"short",
+                "6b9f5e3bbcdebc9f798b4259d37c0040736c5b506458e8a5a67b5d8423d63190",
+            ),
+            (
+                b"b3cf5f5e1f0d5d0a9c6e4f2b1a7d8e90",
+                "b0589bd52174e4e7e11ece25e0247fa383da6b91ccb9c3858822906d521b47b1",
+            ),
+        ] {
+            let key = derive_for_k3s_import(token, b"00112233aabbccdd").unwrap();
+            let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(hex, expected);
+        }
     }
 
     #[test]

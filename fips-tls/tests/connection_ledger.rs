@@ -162,11 +162,12 @@ fn interleaved_connections_on_one_thread_count_apart() {
             .iter()
             .map(|made| (made.call, made.count))
             .collect();
-        assert_eq!(
-            made,
-            EXCEPTIONS.map(|exception| (exception.call, 1)),
-            "{summary}"
-        );
+        let excepted: Vec<_> = EXCEPTIONS
+            .iter()
+            .filter(|exception| exception.service == Service::Tls12Prf)
+            .map(|exception| (exception.call, 1))
+            .collect();
+        assert_eq!(made, excepted, "{summary}");
         assert_eq!(summary.total().excepted, 3, "{summary}");
         let json = serde_json::to_value(&summary).unwrap();
         assert_eq!(json["approved_only"], false, "{json}");

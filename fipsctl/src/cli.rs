@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::sealing;
+
 const AFTER: &str = "\
 Exit codes: 0 done, 1 findings, 2 usage, 3 refused by the boundary, 4 failed.
 NO_COLOR is honoured. Results go to stdout, everything else to stderr.";
@@ -23,6 +25,9 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Seal and open a cluster's bootstrap data; import what k3s stored.
+    #[command(subcommand)]
+    Bootstrap(sealing::BootstrapCommand),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  fipsctl completions bash > /etc/bash_completion.d/fipsctl")]
     Completions {
@@ -31,9 +36,13 @@ pub(crate) enum Command {
     },
     /// Connect by mutual TLS, send a line, print the echo and what was negotiated.
     Connect(ConnectArgs),
+    /// Open a sealed stream: a file appears only once all of it is authentic.
+    Open(sealing::OpenArgs),
     /// Make, check and renew a control plane's PKI.
     #[command(subcommand)]
     Pki(PkiCommand),
+    /// Seal a stream of any length for storage, under a passphrase or a key file.
+    Seal(sealing::SealArgs),
     /// Run the module's own tests now: its integrity and every known answer. Needs no open gate.
     SelfTest(SelfTestArgs),
     /// Serve a mutual-TLS echo, printing what each connection negotiated.

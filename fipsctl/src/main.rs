@@ -7,6 +7,7 @@ mod echo;
 mod exit;
 mod output;
 mod pki;
+mod sealing;
 mod self_test;
 mod session;
 mod status;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<u8, Failure> {
     match cli.command {
+        Command::Bootstrap(command) => sealing::bootstrap(&command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "fipsctl", &mut script);
@@ -58,7 +60,9 @@ fn run(cli: Cli) -> Result<u8, Failure> {
             Ok(exit::DONE)
         }
         Command::Connect(args) => echo::connect(args),
+        Command::Open(args) => sealing::open(&args),
         Command::Pki(command) => pki::run(command),
+        Command::Seal(args) => sealing::seal(&args),
         Command::SelfTest(args) => self_test::run(args),
         Command::Serve(args) => echo::serve(args),
         Command::Status(args) => status::run(args),

@@ -60,9 +60,17 @@ fn commands_that_need_the_gate_do_nothing() {
         "--ca".as_ref(),
         file.as_os_str(),
     ];
-    let commands: [Vec<&std::ffi::OsStr>; 4] = [
+    let commands: [Vec<&std::ffi::OsStr>; 6] = [
         vec!["pki".as_ref(), "init".as_ref(), dir.as_ref()],
         vec!["pki".as_ref(), "renew".as_ref(), dir.as_ref()],
+        vec!["seal".as_ref(), "--new-key".as_ref(), file.as_ref()],
+        vec![
+            "open".as_ref(),
+            "--output-file".as_ref(),
+            file.as_ref(),
+            "--key-file".as_ref(),
+            file.as_ref(),
+        ],
         [
             vec![
                 "serve".as_ref(),

@@ -42,6 +42,32 @@ fn wrong_usage_is_exit_2() {
             "999ms",
         ],
         &["connect"],
+        &["bootstrap"],
+        &["bootstrap", "seal", "x"],
+        &[
+            "bootstrap",
+            "import-k3s",
+            "x",
+            "--cluster",
+            "c",
+            "--key-file",
+            "k",
+        ],
+        &["open", "x", "--verify", "--output-file", "y"],
+        &["open", "x", "--inspect", "--key-file", "k"],
+        &["seal", "x", "--force"],
+        &["seal", "x", "--key-file", "k", "--passphrase-fd", "3"],
+        &["seal", "x", "--new-key", "k"],
+        &["seal", "x", "--passphrase", "never on the command line"],
+        &["seal", "x", "--passphrase-fd", "3", "--iterations", "999"],
+        &[
+            "seal",
+            "x",
+            "--passphrase-fd",
+            "3",
+            "--iterations",
+            "10000001",
+        ],
     ] {
         let run = fipsctl(args);
         assert_eq!(run.code, Some(2), "{args:?}: {run}");
@@ -63,6 +89,11 @@ fn every_command_has_help_with_an_example() {
         &["serve"],
         &["connect"],
         &["completions"],
+        &["seal"],
+        &["open"],
+        &["bootstrap", "import-k3s"],
+        &["bootstrap", "open"],
+        &["bootstrap", "seal"],
     ] {
         let args: Vec<_> = command.iter().copied().chain(["--help"]).collect();
         let run = fipsctl(&args);
@@ -83,7 +114,7 @@ fn completions_for_every_shell() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let run = fipsctl(["completions", shell]);
         assert_eq!(run.code, Some(0), "{run}");
-        for command in ["renew", "self-test"] {
+        for command in ["renew", "seal", "self-test"] {
             assert!(run.stdout.contains(command), "{shell}: {run}");
         }
     }

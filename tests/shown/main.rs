@@ -16,6 +16,9 @@ use finder::Finder;
 /// What holds a secret. `values` makes one of each of a known secret.
 const HOLDS: &[&str] = &[
     "fips_certs::issue::authority::Authority",
+    "fips_certs::sealing::file_key::FileKey",
+    "fips_certs::sealing::passphrase::Passphrase",
+    "fips_certs::sealing::secret::Secret",
     "fips_certs::store::change::Action",
     "fips_certs::store::change::Change",
     "fips_core::agreement::EphemeralKey",
@@ -53,6 +56,7 @@ const NEAR: &[&str] = &[
     "fips_certs::pki::report::Issued",
     "fips_certs::pki::report::Report",
     "fips_certs::pki::row::Row",
+    "fips_certs::sealing::fault::SealingFault",
     "fips_certs::store::dir::DirStore",
     "fips_core::error::Error",
     "fips_core::error::Guard",
@@ -132,6 +136,7 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_certs::clock::FixedClock",
             "fips_certs::key::pkcs11_uri::Pkcs11Uri",
             "fips_certs::pki::plan::RenewalPolicy",
+            "fips_certs::sealing::binding::Binding",
             "fips_certs::secret_source::SecretSource",
             "fips_certs::store::path::EntryPath",
             "fips_tls::policy::profile::Profile",
@@ -142,6 +147,14 @@ const NONE: &[(&str, &[&str])] = &[
     (
         "a key on a token: certs/tests/pkcs11 has one, and looks for its PIN",
         &["fips_certs::pkcs11::signer::Pkcs11Signer"],
+    ),
+    (
+        "what stands before sealed data in the clear",
+        &["fips_certs::sealing::header::Header"],
+    ),
+    (
+        "where a file will be; what is written to it does not stay in it",
+        &["fips_certs::sealing::new_file::NewFile"],
     ),
     (
         "paths, reasons and names in messages",

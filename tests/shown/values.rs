@@ -10,6 +10,9 @@ use std::sync::{Arc, Mutex};
 use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
 use fips_boundary::certs::key::{self, KeyType};
 use fips_boundary::certs::pki::{RenewalPolicy, Thresholds};
+use fips_boundary::certs::sealing::{
+    self, Binding, FileKey, Passphrase, Secret, envelope, open_k3s_bootstrap,
+};
 use fips_boundary::certs::store::{Change, DirStore, EntryPath, Secrecy};
 use fips_boundary::certs::{
     self, Authority, AuthorityParams, Certificate, Clock, LeafParams, Pki, Subject, SubjectAltName,
@@ -122,6 +125,7 @@ pub(crate) fn all() -> Values {
     of_core(&mut values, &boundary);
     of_tls(&mut values, &boundary, work.path());
     of_certs(&mut values, &boundary, work.path());
+    of_sealing(&mut values, &boundary);
     values
 }
 
@@ -314,6 +318,70 @@ fn of_tls(values: &mut Values, boundary: &Boundary, work: &Path) {
             tls::Error::Identity(fault) => values.error("fips_tls::error::IdentityFault", &fault),
             tls::Error::Pem { fault, .. } => values.error("fips_tls::error::PemFault", &fault),
             _ => {}
+        }
+    }
+}
+
+fn of_sealing(values: &mut Values, boundary: &Boundary) {
+    // As text, so that it is a passphrase, a key file and a token in one.
+    let key: [u8; 32] = values.random();
+    let text = data_encoding::BASE64.encode(&key);
+    values.secret(text.as_bytes());
+    let passphrase = |text: &str| {
+        let passphrase = Passphrase::new(text.as_bytes().to_vec()).unwrap();
+        passphrase.with_iterations(1000).unwrap()
+    };
+    let file_key = || FileKey::parse(text.as_bytes()).unwrap();
+    values.debug(
+        "fips_certs::sealing::passphrase::Passphrase",
+        &passphrase(&text),
+    );
+    values.debug("fips_certs::sealing::file_key::FileKey", &file_key());
+    let secrets: [Secret; 2] = [passphrase(&text).into(), file_key().into()];
+    let mut errors = Vec::new();
+    for broken in [&text[1..], &text.replace('=', "A"), &text.repeat(30)] {
+        errors.extend(FileKey::parse(broken.as_bytes()).err());
+        errors.extend(Passphrase::new(broken.as_bytes().to_vec()).err());
+        errors.extend(open_k3s_bootstrap(boundary, text.as_bytes(), broken.as_bytes()).err());
+        errors.extend(Binding::new(format!("{broken}\n")).err());
+    }
+    let binding = Binding::new("shown").unwrap();
+    let other = passphrase("another passphrase").into();
+    let (private, _, plain) = values.key(boundary);
+    for secret in &secrets {
+        values.debug("fips_certs::sealing::secret::Secret", secret);
+        let mut sealed = Vec::new();
+        sealing::seal(boundary, &binding, secret, plain.as_bytes(), &mut sealed).unwrap();
+        for at in [
+            0,
+            9,
+            10,
+            11,
+            12,
+            14,
+            40,
+            sealed.len() - 40,
+            sealed.len() - 1,
+        ] {
+            let mut bent = sealed.clone();
+            bent[at] ^= 0x80;
+            for input in [&bent[..], &sealed[..at], text.as_bytes()] {
+                for secret in [secret, &other] {
+                    let mut out = Vec::new();
+                    errors.extend(sealing::open(boundary, &binding, secret, input, &mut out).err());
+                }
+            }
+        }
+        let sealed = key::to_sealed_pem(boundary, &private, secret).unwrap();
+        errors.extend(key::from_pem(boundary, sealed.as_bytes()).err());
+        errors.extend(envelope::open(boundary, &binding, secret, sealed.as_bytes()).err());
+        errors.extend(key::from_sealed_pem(boundary, plain.as_bytes(), secret).err());
+        errors.extend(key::from_sealed_pem(boundary, sealed.as_bytes(), &other).err());
+    }
+    for error in errors {
+        values.error("fips_certs::error::Error", &error);
+        if let certs::Error::Sealing(fault) = error {
+            values.error("fips_certs::sealing::fault::SealingFault", &fault);
         }
     }
 }

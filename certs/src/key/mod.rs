@@ -2,6 +2,7 @@
 
 mod pkcs11_uri;
 mod public_half;
+mod sealed;
 mod subject;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use crate::pem;
 
 pub use pkcs11_uri::Pkcs11Uri;
 pub(crate) use public_half::PublicHalf;
+pub use sealed::{SEALED_LABEL, from_sealed_pem, is_sealed, to_sealed_pem};
 pub use subject::SubjectKey;
 
 /// The keys this crate makes certificates for. P-521 is verified, not issued.
@@ -161,6 +163,11 @@ fn one_key(file: &[u8]) -> Result<Zeroizing<PrivateKeyDer<'static>>, String> {
             "it is encrypted, under a key-derivation this boundary does not run; decrypt it where \
              it was made (openssl pkcs8 -in KEY -out KEY.plain), keep the file at mode 0600"
                 .into(),
+        );
+    }
+    if is_sealed(file) {
+        return Err(
+            "it is sealed: give the passphrase or the key file that it was sealed under".into(),
         );
     }
     let mut found = None;

@@ -99,6 +99,7 @@ fn the_labels_taken_give_what_the_definition_over_hmac_gives() {
     Boundary::enter_for_evaluation(Requirements::strict()).unwrap();
     let labels = indicator::EXCEPTIONS
         .iter()
+        .filter(|exception| exception.service == indicator::Service::Tls12Prf)
         .map(|exception| exception.call.as_bytes())
         .chain([EXTENDED_MASTER_SECRET]);
     for label in labels {

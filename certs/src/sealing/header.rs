@@ -1,0 +1,437 @@
+//! What stands before sealed data: the format, what it is for, and how its key comes back.
+
+use std::io::{self, Read};
+
+use fips_core::key_wrap::{Cipher, KeyEncryptionKey, Mode};
+use fips_core::seal::{self, SealingKey};
+use fips_core::{Boundary, Opening, digest, pbkdf2, random};
+use zeroize::Zeroizing;
+
+use super::passphrase::check_iterations;
+use super::stream::fill;
+use super::{Binding, Passphrase, SealingFault, Secret};
+use crate::error::{Error, GateMismatch};
+
+const VERSION: u16 = 1;
+/// Bytes of a data key under AES key wrap.
+const WRAPPED_LEN: usize = seal::KEY_LEN + 8;
+/// A sealed message of nothing: nonce and tag.
+const PROOF_LEN: usize = seal::OVERHEAD;
+
+/// Which of the two formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Envelope,
+    Stream,
+}
+
+impl Form {
+    const ALL: [Self; 2] = [Self::Envelope, Self::Stream];
+
+    const fn magic(self) -> &'static [u8; 8] {
+        match self {
+            Self::Envelope => b"FIPSENVL",
+            Self::Stream => b"FIPSSEAL",
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Envelope => "an envelope of fips-boundary",
+            Self::Stream => "a sealed stream of fips-boundary",
+        }
+    }
+}
+
+/// The header of something sealed.
+///
+/// # Security
+///
+/// [`inspect`](Self::inspect) reads it without a key: nothing of it is authenticated until the
+/// thing is opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    binding: Binding,
+    evaluation: bool,
+    form: Form,
+    protection: Protection,
+}
+
+/// What the key of a sealed thing comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeySource {
+    /// A key file.
+    FileKey,
+    /// A passphrase.
+    Passphrase {
+        /// Iterations of PBKDF2-HMAC-SHA-256.
+        iterations: u32,
+    },
+}
+
+/// What is kept of the data key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Protection {
+    FileKey {
+        wrapped: [u8; WRAPPED_LEN],
+    },
+    Passphrase {
+        salt: [u8; pbkdf2::SALT_LEN],
+        iterations: u32,
+    },
+}
+
+impl Protection {
+    const FILE_KEY: u8 = 2;
+    const PASSPHRASE: u8 = 1;
+}
+
+/// A header and the key behind it.
+pub(super) struct Keyed {
+    pub(super) key: SealingKey,
+    /// The header as it is stored, its proof included.
+    pub(super) bytes: Vec<u8>,
+    /// SHA-256 of these, which binds every chunk to them.
+    pub(super) hash: digest::Digest,
+}
+
+impl Header {
+    /// Reads the header alone, of a stream or of an envelope's content. Needs no key and no
+    /// open gate.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stream`]; [`SealingFault::NotSealed`], [`SealingFault::Version`],
+    /// [`SealingFault::Header`], [`SealingFault::Iterations`],
+    /// [`SealingFault::TruncatedHeader`].
+    pub fn inspect(input: impl Read) -> Result<Self, Error> {
+        Ok(Self::read(input, &Form::ALL)?.0)
+    }
+
+    /// The version of the format.
+    pub fn version(&self) -> u16 {
+        VERSION
+    }
+
+    /// What it was sealed for.
+    pub fn binding(&self) -> &Binding {
+        &self.binding
+    }
+
+    /// Whether it was sealed under evaluation.
+    pub fn is_evaluation(&self) -> bool {
+        self.evaluation
+    }
+
+    /// Whether it is an envelope; else it is a stream.
+    pub fn is_envelope(&self) -> bool {
+        self.form == Form::Envelope
+    }
+
+    /// What its key comes from.
+    pub fn key_source(&self) -> KeySource {
+        match self.protection {
+            Protection::FileKey { .. } => KeySource::FileKey,
+            Protection::Passphrase { iterations, .. } => KeySource::Passphrase { iterations },
+        }
+    }
+
+    /// Whether it can be what is expected, under that kind of secret, at a gate opened like
+    /// that: all that can be told without the key.
+    ///
+    /// # Errors
+    ///
+    /// [`SealingFault::Purpose`], [`SealingFault::Cluster`], [`SealingFault::KeySource`];
+    /// [`Error::Gate`].
+    pub fn admit(
+        &self,
+        expected: &Binding,
+        secret: &Secret,
+        opening: Option<Opening>,
+    ) -> Result<(), Error> {
+        match (self.evaluation, opening) {
+            (true, Some(Opening::Strict)) => {
+                return Err(Error::Gate(GateMismatch::SealedUnderEvaluation));
+            }
+            (false, Some(Opening::Evaluation)) => {
+                return Err(Error::Gate(GateMismatch::SealedUnderStrictGate));
+            }
+            _ => {}
+        }
+        self.binding.admit(expected)?;
+        match (&self.protection, secret) {
+            (Protection::FileKey { .. }, Secret::FileKey(_))
+            | (Protection::Passphrase { .. }, Secret::Passphrase(_)) => Ok(()),
+            (protection, secret) => Err(SealingFault::KeySource {
+                sealed: protection.kind(),
+                given: secret.kind(),
+            }
+            .into()),
+        }
+    }
+
+    /// A new header, with a key that nothing else was sealed under.
+    pub(super) fn create(
+        boundary: &Boundary,
+        form: Form,
+        binding: &Binding,
+        secret: &Secret,
+    ) -> Result<Keyed, Error> {
+        let (protection, data_key) = match secret {
+            Secret::FileKey(file_key) => {
+                let mut data_key = Zeroizing::new(vec![0; seal::KEY_LEN]);
+                random::fill(&mut data_key).map_err(sealing)?;
+                let wrapped =
+                    KeyEncryptionKey::from_bytes(boundary, Cipher::Aes256, file_key.bytes())
+                        .and_then(|key| key.wrap_key(Mode::Kw, &data_key))
+                        .map_err(sealing)?;
+                // KW of 32 bytes gives 40 (SP 800-38F §6.2).
+                let wrapped = wrapped.try_into().map_err(|_| SealingFault::Header {
+                    why: "the wrapped key has another length",
+                })?;
+                (Protection::FileKey { wrapped }, data_key)
+            }
+            Secret::Passphrase(passphrase) => {
+                let iterations = passphrase.iterations();
+                let (salt, data_key) = pbkdf2::derive_new(
+                    digest::Algorithm::Sha256,
+                    passphrase.bytes(),
+                    iterations,
+                    seal::KEY_LEN,
+                )
+                .map_err(sealing)?;
+                (Protection::Passphrase { salt, iterations }, data_key)
+            }
+        };
+        let header = Self {
+            binding: binding.clone(),
+            evaluation: boundary.status().opening() == Opening::Evaluation,
+            form,
+            protection,
+        };
+        let mut bytes = header.encode();
+        let key = SealingKey::from_bytes(boundary, &data_key).map_err(sealing)?;
+        let proof = key.seal(&bytes, &[]).map_err(sealing)?;
+        bytes.extend(proof);
+        Keyed::new(key, bytes)
+    }
+
+    /// Reads a header of `form`, judges it, and takes its key back.
+    pub(super) fn open(
+        boundary: &Boundary,
+        form: Form,
+        expected: &Binding,
+        secret: &Secret,
+        mut input: impl Read,
+    ) -> Result<Keyed, Error> {
+        let (header, mut bytes) = Self::read(&mut input, &[form])?;
+        header.admit(expected, secret, Some(boundary.status().opening()))?;
+        let mut proof = [0; PROOF_LEN];
+        exactly(&mut input, &mut proof)?;
+        let (data_key, wrong) = match (&header.protection, secret) {
+            (Protection::FileKey { wrapped }, Secret::FileKey(file_key)) => (
+                unwrap(boundary, file_key.bytes(), wrapped)?,
+                SealingFault::WrongKey,
+            ),
+            (Protection::Passphrase { salt, iterations }, Secret::Passphrase(passphrase)) => (
+                derive(passphrase, salt, *iterations)?,
+                SealingFault::WrongPassphrase,
+            ),
+            (protection, secret) => {
+                return Err(SealingFault::KeySource {
+                    sealed: protection.kind(),
+                    given: secret.kind(),
+                }
+                .into());
+            }
+        };
+        let key = SealingKey::from_bytes(boundary, &data_key).map_err(opening)?;
+        match key.open(&bytes, &proof) {
+            Ok(_) => {}
+            Err(fips_core::Error::Module { .. }) => return Err(wrong.into()),
+            Err(source) => return Err(opening(source)),
+        }
+        bytes.extend(proof);
+        Keyed::new(key, bytes)
+    }
+
+    /// The header but its proof, as `docs/sealing.md` lays it out.
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.form.magic().to_vec();
+        bytes.extend(VERSION.to_be_bytes());
+        bytes.push(u8::from(self.evaluation));
+        bytes.push(match self.protection {
+            Protection::FileKey { .. } => Protection::FILE_KEY,
+            Protection::Passphrase { .. } => Protection::PASSPHRASE,
+        });
+        for name in [
+            self.binding.purpose(),
+            self.binding.cluster().unwrap_or_default(),
+        ] {
+            // A name has 255 bytes at most.
+            bytes.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+            bytes.extend(name.as_bytes());
+        }
+        match &self.protection {
+            Protection::FileKey { wrapped } => bytes.extend(wrapped),
+            Protection::Passphrase { salt, iterations } => {
+                bytes.extend(salt);
+                bytes.extend(iterations.to_be_bytes());
+            }
+        }
+        bytes
+    }
+
+    /// Reads a header of one of `forms` but its proof; also as it stands.
+    fn read(mut input: impl Read, forms: &[Form]) -> Result<(Self, Vec<u8>), Error> {
+        let mut magic = [0; 8];
+        let found = fill(&mut input, &mut magic)?;
+        let form = forms
+            .iter()
+            .find(|form| form.magic()[..found] == magic[..found] && found != 0)
+            .copied()
+            .ok_or(SealingFault::NotSealed {
+                expected: match forms {
+                    [form] => form.name(),
+                    _ => "a sealed stream or an envelope of fips-boundary",
+                },
+            })?;
+        if found < magic.len() {
+            return Err(SealingFault::TruncatedHeader.into());
+        }
+        let mut bytes = magic.to_vec();
+        let version = u16::from_be_bytes(take(&mut input, &mut bytes)?);
+        if version != VERSION {
+            return Err(SealingFault::Version { found: version }.into());
+        }
+        let [gate, source] = take(&mut input, &mut bytes)?;
+        let evaluation = match gate {
+            0 => false,
+            1 => true,
+            _ => return Err(header_fault("the kind of gate is unknown")),
+        };
+        let names = [name(&mut input, &mut bytes)?, name(&mut input, &mut bytes)?];
+        let [purpose, cluster] = names;
+        let mut binding =
+            Binding::new(purpose).map_err(|_| header_fault("its purpose is no name"))?;
+        if !cluster.is_empty() {
+            binding = binding
+                .with_cluster(cluster)
+                .map_err(|_| header_fault("its cluster is no name"))?;
+        }
+        let protection = match source {
+            Protection::FILE_KEY => Protection::FileKey {
+                wrapped: take(&mut input, &mut bytes)?,
+            },
+            Protection::PASSPHRASE => {
+                let salt = take(&mut input, &mut bytes)?;
+                let iterations = u32::from_be_bytes(take(&mut input, &mut bytes)?);
+                check_iterations(iterations)?;
+                Protection::Passphrase { salt, iterations }
+            }
+            _ => return Err(header_fault("the source of its key is unknown")),
+        };
+        let header = Self {
+            binding,
+            evaluation,
+            form,
+            protection,
+        };
+        Ok((header, bytes))
+    }
+}
+
+impl Protection {
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::FileKey { .. } => "a key file",
+            Self::Passphrase { .. } => "a passphrase",
+        }
+    }
+}
+
+impl Keyed {
+    fn new(key: SealingKey, bytes: Vec<u8>) -> Result<Self, Error> {
+        let hash = digest::digest(digest::Algorithm::Sha256, &bytes).map_err(sealing)?;
+        Ok(Self { key, bytes, hash })
+    }
+}
+
+fn unwrap(
+    boundary: &Boundary,
+    file_key: &[u8],
+    wrapped: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let key = KeyEncryptionKey::from_bytes(boundary, Cipher::Aes256, file_key).map_err(opening)?;
+    match key.unwrap_key(Mode::Kw, wrapped) {
+        Ok(data_key) => Ok(data_key),
+        Err(fips_core::Error::Module { .. }) => Err(SealingFault::WrongKey.into()),
+        Err(source) => Err(opening(source)),
+    }
+}
+
+fn derive(
+    passphrase: &Passphrase,
+    salt: &[u8],
+    iterations: u32,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    pbkdf2::derive(
+        digest::Algorithm::Sha256,
+        passphrase.bytes(),
+        salt,
+        iterations,
+        seal::KEY_LEN,
+    )
+    .map_err(opening)
+}
+
+/// The next `N` bytes, which also go to `seen`.
+fn take<const N: usize>(input: &mut impl Read, seen: &mut Vec<u8>) -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    exactly(input, &mut bytes)?;
+    seen.extend(bytes);
+    Ok(bytes)
+}
+
+/// A name with its length before it.
+fn name(input: &mut impl Read, seen: &mut Vec<u8>) -> Result<String, Error> {
+    let [length] = take(input, seen)?;
+    let mut bytes = vec![0; usize::from(length)];
+    exactly(input, &mut bytes)?;
+    seen.extend(&bytes);
+    String::from_utf8(bytes).map_err(|_| header_fault("a name in it is not ASCII"))
+}
+
+fn exactly(input: &mut impl Read, bytes: &mut [u8]) -> Result<(), Error> {
+    if fill(input, bytes)? == bytes.len() {
+        Ok(())
+    } else {
+        Err(SealingFault::TruncatedHeader.into())
+    }
+}
+
+fn header_fault(why: &'static str) -> Error {
+    SealingFault::Header { why }.into()
+}
+
+pub(super) fn sealing(source: fips_core::Error) -> Error {
+    Error::Crypto {
+        action: "seal",
+        source,
+    }
+}
+
+pub(super) fn opening(source: fips_core::Error) -> Error {
+    Error::Crypto {
+        action: "open what is sealed",
+        source,
+    }
+}
+
+pub(super) fn reading(source: io::Error) -> Error {
+    Error::Stream {
+        action: "read the input",
+        source,
+    }
+}

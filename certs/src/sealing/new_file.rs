@@ -1,0 +1,315 @@
+//! A file that is seen only once it is whole.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+use crate::error::Error;
+
+/// What may be left beside the target when the process is killed before its file is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leftover {
+    /// Nothing: for plaintext and keys. Needs a file system with unnamed files (`O_TMPFILE`).
+    Nothing,
+    /// A hidden file with a part of it, where the file system has no unnamed ones: for what is
+    /// sealed.
+    Part,
+}
+
+/// A new file, mode 0600, that has no name until [`commit`](Self::commit). Dropped without that,
+/// or killed, nothing of it stays.
+#[derive(Debug)]
+pub struct NewFile {
+    file: File,
+    folder: OwnedFd,
+    name: OsString,
+    path: PathBuf,
+    replace: bool,
+    /// Its name so far, where it needs one.
+    part: Option<String>,
+}
+
+impl NewFile {
+    /// Begins the file at `path`. With `replace` it takes the place of a regular file there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FileExists`]; [`Error::NotAFile`] for what is never replaced; [`Error::Mode`]
+    /// where the file system keeps no modes; [`Error::Io`].
+    pub fn create(path: &Path, replace: bool, leftover: Leftover) -> Result<Self, Error> {
+        let fail = |action, errno: Errno| failed(action, path, errno);
+        let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else {
+            return Err(Error::NotAFile {
+                path: path.to_owned(),
+                found: "a directory",
+            });
+        };
+        let parent = if parent.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            parent
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::open(parent, flags, Mode::empty())
+            .map_err(|errno| failed("open", parent, errno))?;
+        match rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile => {
+                return Err(Error::NotAFile {
+                    path: path.to_owned(),
+                    found: "something else",
+                });
+            }
+            Ok(_) if !replace => {
+                return Err(Error::FileExists {
+                    path: path.to_owned(),
+                });
+            }
+            Ok(_) | Err(Errno::NOENT) => {}
+            Err(errno) => return Err(fail("stat", errno)),
+        }
+        let mode = Mode::RUSR | Mode::WUSR;
+        let unnamed = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+        let (descriptor, part) = match rustix::fs::openat(&folder, ".", unnamed, mode) {
+            Ok(descriptor) => (descriptor, None),
+            // Also EISDIR, from kernels that do not know the flag.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => match leftover {
+                Leftover::Nothing => {
+                    let source = io::Error::new(
+                        io::ErrorKind::Unsupported,
+                        "this file system has no unnamed files (O_TMPFILE), and plaintext must \
+                         not be left behind: choose a folder on ext4, xfs, btrfs or tmpfs",
+                    );
+                    return Err(failed_io("create", path, source));
+                }
+                Leftover::Part => {
+                    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+                    with_part_name(|part| rustix::fs::openat(&folder, part, flags, mode))
+                        .map(|(descriptor, part)| (descriptor, Some(part)))
+                        .map_err(|errno| fail("create a part of", errno))?
+                }
+            },
+            Err(errno) => return Err(fail("create", errno)),
+        };
+        let new = Self {
+            file: File::from(descriptor),
+            folder,
+            name: name.to_owned(),
+            path: path.to_owned(),
+            replace,
+            part,
+        };
+        let stat = rustix::fs::fstat(&new.file).map_err(|errno| fail("stat", errno))?;
+        let found = stat.st_mode & 0o7777;
+        // vfat and some network file systems give every file to all.
+        if leftover == Leftover::Nothing && found & 0o077 != 0 {
+            return Err(Error::Mode {
+                path: path.to_owned(),
+                found,
+                allowed: 0o600,
+            });
+        }
+        Ok(new)
+    }
+
+    /// Makes the content last, then gives the file its name, in one step.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FileExists`] when something has appeared there meanwhile; [`Error::Io`].
+    pub fn commit(mut self) -> Result<(), Error> {
+        self.file
+            .sync_all()
+            .map_err(|source| failed_io("sync", &self.path, source))?;
+        self.name_it().map_err(|errno| match errno {
+            Errno::EXIST => Error::FileExists {
+                path: self.path.clone(),
+            },
+            errno => failed("give the new file its name", &self.path, errno),
+        })?;
+        rustix::fs::fsync(&self.folder)
+            .map_err(|errno| failed("sync the folder of", &self.path, errno))
+    }
+
+    fn name_it(&mut self) -> Result<(), Errno> {
+        let (folder, name) = (&self.folder, &self.name);
+        match (&self.part, self.replace) {
+            (None, false) => self.link(name),
+            (None, true) => {
+                // Whole and lasting by now, so a second name is no risk; there is no link that
+                // replaces.
+                let ((), beside) = with_part_name(|beside| self.link(OsStr::new(beside)))?;
+                rustix::fs::renameat(folder, &*beside, folder, name).inspect_err(|_| {
+                    let _ = rustix::fs::unlinkat(folder, &*beside, AtFlags::empty());
+                })
+            }
+            (Some(part), true) => {
+                rustix::fs::renameat(folder, &**part, folder, name)?;
+                self.part = None;
+                Ok(())
+            }
+            (Some(part), false) => {
+                match rustix::fs::linkat(folder, &**part, folder, name, AtFlags::empty()) {
+                    // The part goes when this is dropped.
+                    Ok(()) => Ok(()),
+                    Err(Errno::PERM | Errno::OPNOTSUPP) => {
+                        let flags = RenameFlags::NOREPLACE;
+                        rustix::fs::renameat_with(folder, &**part, folder, name, flags)?;
+                        self.part = None;
+                        Ok(())
+                    }
+                    Err(errno) => Err(errno),
+                }
+            }
+        }
+    }
+
+    fn link(&self, name: &OsStr) -> Result<(), Errno> {
+        let unnamed = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        rustix::fs::linkat(CWD, &*unnamed, &self.folder, name, AtFlags::SYMLINK_FOLLOW)
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if let Some(part) = &self.part {
+            let _ = rustix::fs::unlinkat(&self.folder, &**part, AtFlags::empty());
+        }
+    }
+}
+
+/// Does something with a name that is not taken: killed processes may have left some.
+fn with_part_name<T>(mut make: impl FnMut(&str) -> Result<T, Errno>) -> Result<(T, String), Errno> {
+    for attempt in 0..100 {
+        let part = format!(".fips-part-{}-{attempt}", std::process::id());
+        match make(&part) {
+            Err(Errno::EXIST) => {}
+            made => return made.map(|made| (made, part)),
+        }
+    }
+    Err(Errno::EXIST)
+}
+
+fn failed(action: &'static str, path: &Path, errno: Errno) -> Error {
+    failed_io(action, path, errno.into())
+}
+
+fn failed_io(action: &'static str, path: &Path, source: io::Error) -> Error {
+    Error::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn it_is_there_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for leftover in [Leftover::Nothing, Leftover::Part] {
+            let mut new = NewFile::create(&path, false, leftover).unwrap();
+            new.write_all(b"content").unwrap();
+            assert!(names(folder.path()).is_empty());
+            drop(new);
+            assert!(names(folder.path()).is_empty());
+        }
+        let mut new = NewFile::create(&path, false, Leftover::Nothing).unwrap();
+        new.write_all(b"content").unwrap();
+        new.commit().unwrap();
+        assert_eq!(names(folder.path()), ["file"]);
+        assert_eq!(fs::read(&path).unwrap(), b"content");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o7777,
+            0o600
+        );
+    }
+
+    #[test]
+    fn what_is_there_is_replaced_only_when_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        // It appears while the new one is written.
+        let new = NewFile::create(&path, false, Leftover::Nothing).unwrap();
+        fs::write(&path, b"old").unwrap();
+        assert!(matches!(new.commit(), Err(Error::FileExists { .. })));
+        let refused = NewFile::create(&path, false, Leftover::Nothing);
+        assert!(matches!(refused, Err(Error::FileExists { .. })));
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+
+        let mut new = NewFile::create(&path, true, Leftover::Nothing).unwrap();
+        new.write_all(b"new").unwrap();
+        new.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(folder.path()), ["file"]);
+    }
+
+    #[test]
+    fn links_folders_and_devices_are_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        symlink("/dev/null", &link).unwrap();
+        for path in [
+            &*link,
+            folder.path(),
+            Path::new("/dev/null"),
+            Path::new("/"),
+        ] {
+            let refused = NewFile::create(path, true, Leftover::Part);
+            assert!(matches!(refused, Err(Error::NotAFile { .. })), "{path:?}");
+        }
+        let nowhere = folder.path().join("none/file");
+        assert!(NewFile::create(&nowhere, true, Leftover::Part).is_err());
+    }
+
+    /// A file system without unnamed files: the parts that `O_TMPFILE` would spare.
+    #[test]
+    fn a_part_with_a_name_goes_with_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let begin = |replace| {
+            let mut new = NewFile::create(&path, replace, Leftover::Part).unwrap();
+            let part = folder.path().join(".fips-part-x");
+            new.file = File::create_new(&part).unwrap();
+            new.part = Some(".fips-part-x".to_owned());
+            new.write_all(b"content").unwrap();
+            new
+        };
+        drop(begin(false));
+        assert!(names(folder.path()).is_empty());
+        for replace in [false, true] {
+            begin(replace).commit().unwrap();
+            assert_eq!(names(folder.path()), ["file"]);
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"content");
+    }
+}
