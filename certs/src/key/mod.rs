@@ -3,7 +3,9 @@
 mod pkcs11_uri;
 mod public_half;
 mod sealed;
+mod source;
 mod subject;
+mod unlock;
 
 use std::fmt;
 
@@ -19,7 +21,9 @@ use crate::pem;
 pub use pkcs11_uri::Pkcs11Uri;
 pub(crate) use public_half::PublicHalf;
 pub use sealed::{SEALED_LABEL, from_sealed_pem, is_sealed, to_sealed_pem};
+pub use source::KeySource;
 pub use subject::SubjectKey;
+pub use unlock::{KeySecrets, KeyUnlock};
 
 /// The keys this crate makes certificates for. P-521 is verified, not issued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

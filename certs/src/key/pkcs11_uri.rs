@@ -109,6 +109,19 @@ impl Pkcs11Uri {
             .unwrap_or_default()
     }
 
+    /// Where the key lies, in words: the token, its library, and what is declared of it.
+    pub fn origin(&self) -> String {
+        let declared = self.declared.map_or_else(
+            || "no CMVP number declared".to_owned(),
+            |number| format!("declared CMVP #{number}"),
+        );
+        format!(
+            "PKCS#11 token {} (module {}, {declared})",
+            self.token_name(),
+            self.module_path.display()
+        )
+    }
+
     /// The key in words: its label, its identifier or both.
     pub fn key_name(&self) -> String {
         let id = self

@@ -159,7 +159,7 @@ impl Signer for Pkcs11Signer {
     }
 
     fn origin(&self) -> String {
-        origin(&self.uri)
+        self.uri.origin()
     }
 
     fn public_key(&self) -> &[u8] {
@@ -223,22 +223,9 @@ impl fmt::Debug for Pkcs11Signer {
     }
 }
 
-/// Where the key lies, in words.
-fn origin(uri: &Pkcs11Uri) -> String {
-    let declared = uri.declared().map_or_else(
-        || "no CMVP number declared".to_owned(),
-        |number| format!("declared CMVP #{number}"),
-    );
-    format!(
-        "PKCS#11 token {} (module {}, {declared})",
-        uri.token_name(),
-        uri.module_path().display()
-    )
-}
-
 pub(super) fn failure(uri: &Pkcs11Uri, action: &'static str, why: String) -> Error {
     Error::Signer {
-        origin: origin(uri),
+        origin: uri.origin(),
         action,
         why,
     }
@@ -289,14 +276,14 @@ mod tests {
             assert!(why.contains("x-cmvp=NUMBER"), "{why}");
             assert_eq!(admit(&uri(none), Opening::Evaluation), Ok(()));
             assert_eq!(
-                origin(&uri(none)),
+                uri(none).origin(),
                 "PKCS#11 token t (module /m.so, no CMVP number declared)"
             );
         }
         let declared = uri("&x-cmvp=4567");
         assert_eq!(admit(&declared, Opening::Strict), Ok(()));
         assert_eq!(
-            origin(&declared),
+            declared.origin(),
             "PKCS#11 token t (module /m.so, declared CMVP #4567)"
         );
     }

@@ -7,6 +7,7 @@ mod files;
 mod gate;
 mod init;
 mod issuer;
+mod keys;
 mod parallel;
 mod plan;
 mod read_back;
@@ -16,8 +17,11 @@ mod report;
 mod row;
 mod stage;
 
+use std::sync::Arc;
+
 use crate::catalogue::Catalogue;
 use crate::error::Error;
+use crate::key::{KeySecrets, KeyUnlock};
 use crate::store::Store;
 
 pub use check::Thresholds;
@@ -32,6 +36,8 @@ pub struct Pki<'s> {
     store: &'s dyn Store,
     catalogue: Catalogue,
     record: Option<Record>,
+    /// Asked for the secrets of authorities' keys.
+    unlock: Arc<dyn KeyUnlock>,
 }
 
 impl<'s> Pki<'s> {
@@ -45,10 +51,15 @@ impl<'s> Pki<'s> {
         let record = Record::read(store)?.ok_or(Error::NoPki {
             path: record::path()?,
         })?;
+        let mut catalogue = Catalogue::from_definition(record.catalogue.clone())?;
+        for (name, source) in &record.key_sources {
+            catalogue = catalogue.with_key_source(name, source.clone())?;
+        }
         Ok(Self {
             store,
-            catalogue: Catalogue::from_definition(record.catalogue.clone())?,
+            catalogue,
             record: Some(record),
+            unlock: Arc::new(KeySecrets::default()),
         })
     }
 
@@ -70,6 +81,7 @@ impl<'s> Pki<'s> {
             store,
             catalogue,
             record: None,
+            unlock: Arc::new(KeySecrets::default()),
         };
         pki.admit(fips_core::opening())?;
         Ok(pki)

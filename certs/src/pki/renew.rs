@@ -99,7 +99,8 @@ impl Pki<'_> {
         }
         if self.record.is_none() && !staged.change().is_empty() {
             let definition = self.catalogue.definition().clone();
-            let record = Record::new(boundary, Made::Adopted, definition, now);
+            let mut record = Record::new(boundary, Made::Adopted, definition, now);
+            record.key_sources = self.catalogue.key_sources().clone();
             staged = staged.bytes(&record::path()?, Secrecy::Public, record.to_json()?);
         }
         apply(boundary, &diagnostic, self.store, &staged, issued, now)
