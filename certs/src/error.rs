@@ -18,6 +18,17 @@ pub enum Error {
         /// Why not, and how to mend it.
         why: String,
     },
+    /// The audit log cannot be continued, so that nothing is done either.
+    #[error(
+        "the audit log cannot be continued at {path}: {why}; see what pki audit verify finds, and \
+         restore fips/audit from a backup"
+    )]
+    Audit {
+        /// The entry.
+        path: EntryPath,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The options of a catalogue do not make sense.
     #[error("catalogue option `{option}`: {why}")]
     Catalogue {
@@ -31,6 +42,12 @@ pub enum Error {
     Certificate {
         /// What is wrong with them.
         why: String,
+    },
+    /// Another change came between reading and writing.
+    #[error("{path} was changed by another in between; nothing was done: do it again")]
+    Changed {
+        /// The entry.
+        path: EntryPath,
     },
     /// The module refused or failed.
     #[error("cannot {action}: {source}")]
@@ -130,6 +147,15 @@ pub enum Error {
         name: String,
         /// What is wrong with it.
         why: &'static str,
+    },
+    /// The store holds no audit log.
+    #[error(
+        "{path} is not there: this program logged nothing in this folder; name the folder that \
+         holds the PKI"
+    )]
+    NoAuditLog {
+        /// The head that was looked for.
+        path: EntryPath,
     },
     /// The store holds no PKI of this crate.
     #[error(

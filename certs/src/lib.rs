@@ -76,6 +76,7 @@ mod pem;
 mod secret_source;
 mod usages;
 
+pub mod audit;
 pub mod catalogue;
 pub mod key;
 #[cfg(feature = "pkcs11")]

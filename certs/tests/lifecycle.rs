@@ -8,10 +8,11 @@ use common::{
     DAY, MemoryStore, START, boundary, catalogue, certtool, check, clock, diagnostic, made,
     openssl, options, path, row,
 };
+use fips_certs::audit::{self, EventKind};
 use fips_certs::catalogue::Catalogue;
 use fips_certs::key::KeyType;
 use fips_certs::pki::{RenewalPolicy, Status, Thresholds};
-use fips_certs::store::DirStore;
+use fips_certs::store::{DirStore, EntryPath};
 use fips_certs::{Clock, Error, GateMismatch, Pki, SystemClock};
 
 const LEAF: &str = "tls/etcd/server-client.crt";
@@ -135,6 +136,35 @@ fn an_empty_store_holds_no_pki() {
 }
 
 #[test]
+fn what_is_made_and_renewed_is_logged_with_it() {
+    let store = made();
+    let clock = clock();
+    clock.set(START + DAY);
+    let pki = Pki::open(&store).unwrap();
+    let mut policy = RenewalPolicy::default();
+    policy.force = true;
+    policy.names = vec!["client-admin".to_owned()];
+    let plan = pki.renewals(&diagnostic(), clock.now(), &policy).unwrap();
+    let report = pki.renew(&boundary(), &plan, &clock).unwrap();
+    assert_eq!(report.issued.len(), 1);
+    let found = audit::verify(&diagnostic(), &store, None).unwrap();
+    assert_eq!(found.findings, []);
+    // The leaves and authorities as they are now, a serial number each.
+    assert_eq!((found.segments, found.certificates), (2, 12));
+    let entries = audit::entries(&store).unwrap();
+    let kinds: Vec<_> = entries.iter().map(|entry| entry.event).collect();
+    assert_eq!(kinds[0], EventKind::LogBegun);
+    assert!(kinds[1..13].iter().all(|kind| *kind == EventKind::Issued));
+    assert_eq!(kinds[13..], [EventKind::Renewed]);
+    let (renewed, issued) = (&entries[13], &report.issued[0]);
+    assert_eq!(renewed.name, "client-admin");
+    assert_eq!(renewed.time, START + DAY);
+    assert_eq!(renewed.serial.as_ref(), Some(&issued.serial));
+    assert_eq!(renewed.old_serial, issued.old_serial);
+    assert!(renewed.reason.is_some());
+}
+
+#[test]
 fn leaves_are_renewed_when_due_and_not_before() {
     let store = made();
     let clock = clock();
@@ -165,7 +195,9 @@ fn leaves_are_renewed_when_due_and_not_before() {
         assert_eq!(issued.expires, START + DAY * (276 + 365));
         assert!(!issued.key_kept);
     }
-    for (path, content) in &before {
+    let unlogged = |path: &&EntryPath| !path.as_str().starts_with("fips/audit/");
+    for path in before.keys().filter(unlogged) {
+        let content = &before[path];
         let renewed = report.written.contains(&path.to_string());
         assert_eq!(renewed, after[path] != *content, "{path}");
         assert_eq!(

@@ -11,18 +11,20 @@ use super::read_back::Staged;
 use super::record::{self, Made, Record};
 use super::report::{Issued, Report};
 use super::{Pki, keys, stage};
+use crate::audit::{self, Event, EventKind};
 use crate::catalogue::Catalogue;
 use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
 use crate::issue::{AuthorityParams, LeafParams};
-use crate::key::{self, KeySecrets, KeyUnlock};
+use crate::key::{self, KeySecrets, KeySource, KeyUnlock};
 use crate::store::{EntryPath, Secrecy, Store};
 
 /// Room below each authority for one more: the cross-signed successor of a rotation.
 const ROOM: u8 = 1;
 
 impl<'s> Pki<'s> {
-    /// Every file that [`init`](Self::init) writes: those of `catalogue`, and the record.
+    /// Every file that [`init`](Self::init) writes: those of `catalogue`, and the record. The
+    /// first of the audit log comes on top.
     ///
     /// # Errors
     ///
@@ -34,8 +36,8 @@ impl<'s> Pki<'s> {
             .collect())
     }
 
-    /// What is in the way of [`init`](Self::init): the first of its [`files`](Self::files) that
-    /// the store holds already.
+    /// What is in the way of [`init`](Self::init): the first of its [`files`](Self::files), or
+    /// of the audit log, that the store holds already.
     ///
     /// # Errors
     ///
@@ -43,7 +45,10 @@ impl<'s> Pki<'s> {
     pub fn obstacle(store: &dyn Store, catalogue: &Catalogue) -> Result<Option<EntryPath>, Error> {
         let there: BTreeSet<EntryPath> = store.list()?.into_iter().collect();
         let files = Self::files(catalogue)?;
-        Ok(files.into_iter().find(|path| there.contains(path)))
+        Ok(files
+            .into_iter()
+            .chain(audit::first_files()?)
+            .find(|path| there.contains(path)))
     }
 
     /// Makes everything `catalogue` asks for, as one change, and opens it.
@@ -104,6 +109,11 @@ impl<'s> Pki<'s> {
             };
             let certificate = authority.certificate();
             issued.push(Issued::new(&entry.name, &entry.certificate, certificate));
+            let mut event = Event::new(EventKind::Issued, &entry.name);
+            if *source != KeySource::File {
+                event = event.with_reason(authority.signer().origin());
+            }
+            staged = staged.log(event.with_certificate(certificate)?);
             let issuer = Issuer::new(authority, above);
             staged = stage::authority(staged, entry, &issuer);
             issuers.insert(&entry.name, issuer);
@@ -115,6 +125,8 @@ impl<'s> Pki<'s> {
                 .with_names(entry.names.iter().cloned())
                 .signed_by(&key, &issuer.authority, &moment)?;
             issued.push(Issued::new(&entry.name, entry.file(), &leaf));
+            let event = Event::new(EventKind::Issued, &entry.name);
+            staged = staged.log(event.with_certificate(&leaf)?);
             staged = stage::leaf(staged, store, &catalogue, entry, issuer, &leaf, &key)?;
         }
         for entry in catalogue.kubeconfigs() {
@@ -125,7 +137,7 @@ impl<'s> Pki<'s> {
         staged = staged.bytes(&record::path()?, Secrecy::Public, record.to_json()?);
 
         let diagnostic = diagnostic()?;
-        let report = apply(boundary, &diagnostic, store, &staged, issued, now)?;
+        let report = apply(boundary, &diagnostic, store, staged, issued, now)?;
         let pki = Self {
             store,
             catalogue,
@@ -162,15 +174,17 @@ pub(super) fn diagnostic() -> Result<Diagnostic, Error> {
     Diagnostic::new().map_err(|refusal| Error::Refused(Box::new(refusal)))
 }
 
-/// Makes the change, each entry judged as it was read back.
+/// Makes the change together with its lines in the audit log, each entry judged as it was read
+/// back.
 pub(super) fn apply(
     boundary: &Boundary,
     diagnostic: &Diagnostic,
     store: &dyn Store,
-    staged: &Staged,
+    staged: Staged,
     issued: Vec<Issued>,
     now: OffsetDateTime,
 ) -> Result<Report, Error> {
+    let staged = staged.logged(boundary, store, now)?;
     store.apply(staged.change(), &|path, content| {
         staged.verify(boundary, diagnostic, now, path, content)
     })?;

@@ -10,6 +10,7 @@ use super::init::{apply, diagnostic};
 use super::issuer::KEY_ELSEWHERE;
 use super::read_back::Staged;
 use super::record;
+use crate::audit::{Event, EventKind};
 use crate::catalogue::AuthorityEntry;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -90,8 +91,13 @@ impl Pki<'_> {
         } else {
             KeySource::File
         };
-        let action = if seal { "seal" } else { "unseal" };
-        let mut staged = Staged::new(format!("{action} the key of {name}"));
+        let (action, kind) = if seal {
+            ("seal", EventKind::KeySealed)
+        } else {
+            ("unseal", EventKind::KeyUnsealed)
+        };
+        let mut staged =
+            Staged::new(format!("{action} the key of {name}")).log(Event::new(kind, name));
         staged = if seal {
             sealed(staged, boundary, &path, &key, &*self.unlock)?
         } else {
@@ -110,7 +116,7 @@ impl Pki<'_> {
             boundary,
             &diagnostic,
             self.store,
-            &staged,
+            staged,
             Vec::new(),
             clock.now(),
         )?;

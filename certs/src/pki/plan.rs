@@ -13,6 +13,7 @@ use super::issuer::KEY_ELSEWHERE;
 use super::row::{Kind, Row, Status, in_words};
 use crate::catalogue::{AuthorityEntry, Entry};
 use crate::error::Error;
+use crate::key::KeySource;
 
 /// When a leaf is renewed: what has drifted, is torn or has ended always, the others when less
 /// than the level of [`remaining`](Self::remaining) and [`fraction`](Self::fraction) is left.
@@ -281,7 +282,7 @@ impl Planner<'_> {
         if reasons.is_empty() {
             return;
         }
-        match issuer.zip(cannot_sign(issuer, found)) {
+        match issuer.zip(self.cannot_sign(issuer, found)) {
             Some((issuer, why)) => self.plan.blocked.push(Blocked {
                 name: name.clone(),
                 reasons,
@@ -298,16 +299,18 @@ impl Planner<'_> {
             }),
         }
     }
-}
 
-/// Why an authority cannot sign; nothing when it can.
-fn cannot_sign(entry: Option<&AuthorityEntry>, row: Option<&Row>) -> Option<String> {
-    match row {
-        Some(row) if row.status > Status::Warning => {
-            Some(format!("{}: {}", row.status, row.reasons.join("; ")))
+    /// Why an authority cannot sign; nothing when it can.
+    fn cannot_sign(&self, entry: Option<&AuthorityEntry>, row: Option<&Row>) -> Option<String> {
+        match row {
+            Some(row) if row.status > Status::Warning => {
+                Some(format!("{}: {}", row.status, row.reasons.join("; ")))
+            }
+            _ => {
+                let source = self.pki.catalogue.key_source(&entry?.name);
+                (*source == KeySource::External).then(|| KEY_ELSEWHERE.to_owned())
+            }
         }
-        _ if entry.is_some_and(|entry| entry.key.is_none()) => Some(KEY_ELSEWHERE.to_owned()),
-        _ => None,
     }
 }
 

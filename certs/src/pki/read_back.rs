@@ -10,11 +10,12 @@ use time::OffsetDateTime;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use zeroize::Zeroizing;
 
+use crate::audit::{self, Event};
 use crate::catalogue::{Found, KubeconfigEntry};
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::key;
-use crate::store::{Action, Change, EntryPath, Secrecy};
+use crate::store::{Action, Change, EntryPath, Secrecy, Store};
 use crate::usages::Usages;
 
 /// What an entry must turn out to be.
@@ -91,6 +92,7 @@ impl Leaf {
 /// A change in the making, and what each entry of it must turn out to be.
 pub(super) struct Staged {
     change: Change,
+    events: Vec<Event>,
     expected: BTreeMap<EntryPath, Expected>,
 }
 
@@ -98,8 +100,32 @@ impl Staged {
     pub(super) fn new(reason: impl Into<String>) -> Self {
         Self {
             change: Change::new(reason),
+            events: Vec::new(),
             expected: BTreeMap::new(),
         }
+    }
+
+    /// Has `event` logged together with the change.
+    pub(super) fn log(mut self, event: Event) -> Self {
+        self.events.push(event);
+        self
+    }
+
+    /// With the lines of the audit log: nothing can be staged after that.
+    pub(super) fn logged(
+        mut self,
+        boundary: &Boundary,
+        store: &dyn Store,
+        now: OffsetDateTime,
+    ) -> Result<Self, Error> {
+        let events = std::mem::take(&mut self.events);
+        self.change = audit::append(boundary, store, self.change, events, now)?;
+        for (path, action) in self.change.entries() {
+            if matches!(action, Action::Put { .. }) {
+                self.expected.entry(path.clone()).or_insert(Expected::Bytes);
+            }
+        }
+        Ok(self)
     }
 
     /// The first `count` certificates of an authority's chain, its own first.
@@ -172,8 +198,9 @@ impl Staged {
         &self.change
     }
 
+    /// What is written, the audit log aside.
     pub(super) fn paths(&self) -> impl Iterator<Item = &EntryPath> {
-        self.expected.keys()
+        self.expected.keys().filter(|path| !audit::holds(path))
     }
 
     /// What is to be written at `path`, when anything is.

@@ -11,6 +11,7 @@ use super::read_back::Staged;
 use super::record::{self, Made, Record};
 use super::report::{Issued, Report};
 use super::{Pki, files, stage};
+use crate::audit::{Event, EventKind};
 use crate::catalogue::{AuthorityEntry, Entry, KubeconfigEntry, LeafEntry};
 use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
@@ -44,9 +45,12 @@ impl Pki<'_> {
         let mut issuers = BTreeMap::new();
         let mut kubeconfigs = Vec::new();
         for renewal in &plan.renewals {
+            let event = Event::new(EventKind::Renewed, &renewal.name)
+                .with_reason(renewal.reasons.join("; "));
             let (entry, authority) = match self.planned(renewal)? {
                 // After the leaves: one that it embeds may be renewed, too.
                 Planned::Kubeconfig(entry) => {
+                    staged = staged.log(event);
                     kubeconfigs.push(entry);
                     continue;
                 }
@@ -60,6 +64,7 @@ impl Pki<'_> {
                 }
             };
             let Some(entry) = entry else {
+                staged = staged.log(event);
                 if let Some(path) = &authority.nochain {
                     staged = staged.authority(path, &issuer.chain, 1);
                 }
@@ -84,6 +89,11 @@ impl Pki<'_> {
                 key_kept,
                 ..Issued::new(&entry.name, entry.file(), &leaf)
             });
+            let event = match &renewal.serial {
+                Some(serial) => event.with_old_serial(serial),
+                None => event,
+            };
+            staged = staged.log(event.with_certificate(&leaf)?);
             staged = stage::leaf(
                 staged,
                 self.store,
@@ -103,7 +113,7 @@ impl Pki<'_> {
             record.key_sources = self.catalogue.key_sources().clone();
             staged = staged.bytes(&record::path()?, Secrecy::Public, record.to_json()?);
         }
-        apply(boundary, &diagnostic, self.store, &staged, issued, now)
+        apply(boundary, &diagnostic, self.store, staged, issued, now)
     }
 
     fn planned(&self, renewal: &Renewal) -> Result<Planned<'_>, Error> {

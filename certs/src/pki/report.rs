@@ -11,7 +11,7 @@ use crate::certificate::Certificate;
 pub struct Report {
     /// Each certificate that was issued.
     pub issued: Vec<Issued>,
-    /// Each file that was written, below the store's root.
+    /// Each file that was written, below the store's root; those of the audit log aside.
     pub written: Vec<String>,
     /// Whether this was done under evaluation.
     pub evaluation: bool,

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use fips_core::constant_time;
 use zeroize::Zeroizing;
 
-use super::EntryPath;
+use super::{EntryPath, Read};
+use crate::error::Error;
 
 /// Who may read an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +46,7 @@ impl Secrecy {
 pub struct Change {
     reason: String,
     entries: BTreeMap<EntryPath, Action>,
+    expected: BTreeMap<EntryPath, Option<Zeroizing<Vec<u8>>>>,
 }
 
 /// What becomes of one entry.
@@ -66,6 +69,7 @@ impl Change {
         Self {
             reason: reason.into(),
             entries: BTreeMap::new(),
+            expected: BTreeMap::new(),
         }
     }
 
@@ -90,6 +94,35 @@ impl Change {
     pub fn remove(mut self, path: EntryPath) -> Self {
         self.entries.insert(path, Action::Remove);
         self
+    }
+
+    /// Rests the change on `path` being what was read there; `None`: on there being nothing.
+    /// Otherwise the store answers [`Error::Changed`] and changes nothing, so that of two changes
+    /// made from the same content only one happens.
+    #[must_use]
+    pub fn expect(mut self, path: EntryPath, content: Option<&[u8]>) -> Self {
+        let content = content.map(|content| Zeroizing::new(content.to_vec()));
+        self.expected.insert(path, content);
+        self
+    }
+
+    /// Looks whether everything the change rests on is still so. A store asks it first, under
+    /// the lock it makes changes with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Changed`] for the first entry that is not; the answer of `read`.
+    pub fn still_expected(&self, read: Read<'_>) -> Result<(), Error> {
+        for (path, expected) in &self.expected {
+            let same = match (read(path)?, expected) {
+                (Some(found), Some(expected)) => constant_time::equal(&found, expected),
+                (found, expected) => found.is_none() && expected.is_none(),
+            };
+            if !same {
+                return Err(Error::Changed { path: path.clone() });
+            }
+        }
+        Ok(())
     }
 
     /// Whether nothing is to change.

@@ -45,6 +45,7 @@ impl<'a> Transaction<'a> {
         for (path, action) in change.entries() {
             judge(path, action)?;
         }
+        change.still_expected(&|path| self.found(path))?;
         for (path, action) in change.entries() {
             match action {
                 Action::Put { content, secrecy } => self.stage(path, *secrecy, content)?,
@@ -91,6 +92,15 @@ impl<'a> Transaction<'a> {
                 // An empty directory is no entry: it may stay.
                 let _ = parent.remove_child(name);
             }
+        }
+    }
+
+    /// What is at `path` now.
+    fn found(&self, path: &EntryPath) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        let (below, name) = path.split();
+        match self.root.descend(below)? {
+            Some(folder) => folder.read(name, Secrets::read(self.root)?.secrecy(path)),
+            None => Ok(None),
         }
     }
 

@@ -46,6 +46,7 @@ pub trait Store: Sync {
     /// # Errors
     ///
     /// An I/O failure or `verify`'s answer: the old set is then still there, whole.
+    /// [`Error::Changed`] when something the change [expects](Change::expect) is not so.
     /// [`Error::Unfinished`] when the failure came after the commit point: the change is then
     /// decided, and the next use or opening of the store finishes it.
     fn apply(&self, change: &Change, verify: Verify<'_>) -> Result<(), Error>;
@@ -53,3 +54,6 @@ pub trait Store: Sync {
 
 /// Judges one new entry by path and the bytes read back.
 pub type Verify<'a> = &'a dyn Fn(&EntryPath, &[u8]) -> Result<(), Error>;
+
+/// Answers what is at a path, as [`Store::read`] does.
+pub type Read<'a> = &'a dyn Fn(&EntryPath) -> Result<Option<Zeroizing<Vec<u8>>>, Error>;

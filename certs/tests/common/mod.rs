@@ -112,7 +112,10 @@ impl Store for MemoryStore {
         change: &Change,
         verify: &dyn Fn(&EntryPath, &[u8]) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut next = self.snapshot();
+        // One change at a time.
+        let mut entries = self.entries.lock().unwrap();
+        change.still_expected(&|path| Ok(entries.get(path).cloned().map(Zeroizing::new)))?;
+        let mut next = entries.clone();
         for (path, action) in change.entries() {
             match action {
                 Action::Put { content, .. } => {
@@ -134,7 +137,7 @@ impl Store for MemoryStore {
                 }
             }
         }
-        *self.entries.lock().unwrap() = next;
+        *entries = next;
         Ok(())
     }
 }

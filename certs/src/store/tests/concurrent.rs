@@ -91,3 +91,66 @@ fn threads_that_share_a_store_see_whole_sets_only() {
     let found = contents(&store);
     assert_eq!(found["a"], found["b/c"]);
 }
+
+#[test]
+fn a_change_that_rests_on_what_is_no_more_so_is_not_made() {
+    let scratch = tempfile::tempdir().unwrap();
+    let store = DirStore::create_or_open(scratch.path()).unwrap();
+    let put = |content: &[u8]| Change::new("one").put(path("a"), Secrecy::Public, content.to_vec());
+    let first = put(b"1").expect(path("a"), None);
+    store.apply(&first, &accept).unwrap();
+    for (change, refused) in [
+        (first, "a"),
+        (put(b"2").expect(path("a"), Some(b"0")), "a"),
+        (put(b"2").expect(path("b/c"), Some(b"1")), "b/c"),
+        (
+            put(b"2")
+                .expect(path("a"), Some(b"1"))
+                .expect(path("d"), Some(b"")),
+            "d",
+        ),
+    ] {
+        let error = store.apply(&change, &accept).unwrap_err();
+        assert!(
+            matches!(&error, Error::Changed { path } if path.as_str() == refused),
+            "{error}"
+        );
+        assert_eq!(contents(&store)["a"], b"1");
+        assert_eq!(hidden(scratch.path()), [".fips-lock"]);
+    }
+    let second = put(b"2")
+        .expect(path("a"), Some(b"1"))
+        .expect(path("b/c"), None);
+    store.apply(&second, &accept).unwrap();
+    assert_eq!(contents(&store)["a"], b"2");
+}
+
+#[test]
+fn of_threads_that_count_up_none_loses_a_count() {
+    let scratch = tempfile::tempdir().unwrap();
+    let store = Arc::new(DirStore::create_or_open(scratch.path()).unwrap());
+    let count = || {
+        let found = store.read(&path("count")).unwrap();
+        let number: u32 = match &found {
+            Some(found) => String::from_utf8_lossy(found).parse().unwrap(),
+            None => 0,
+        };
+        let next = (number + 1).to_string().into_bytes();
+        let change = Change::new("count up")
+            .put(path("count"), Secrecy::Public, next)
+            .expect(path("count"), found.as_deref().map(Vec::as_slice));
+        store.apply(&change, &accept)
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    while let Err(error) = count() {
+                        assert!(matches!(error, Error::Changed { .. }), "{error}");
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(contents(&store)["count"], b"20");
+}
