@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use fips_boundary::certs::key::{self, Pkcs11Uri};
 
+use crate::pki::{KeyCommand, UnlockArgs};
 use crate::sealing;
 
 const AFTER: &str = "\
@@ -90,6 +92,9 @@ pub(crate) enum PkiCommand {
     Check(CheckArgs),
     /// Make a new PKI: the authorities, etcd's and the API server's leaves, the admin's kubeconfig.
     Init(InitArgs),
+    /// Make an authority's key on a token; seal and unseal one in its file.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Renew the leaves that are due, drifted or torn.
     Renew(RenewArgs),
 }
@@ -118,11 +123,26 @@ pub(crate) enum KeyType {
     Rsa4096,
 }
 
+impl From<KeyType> for key::KeyType {
+    fn from(key_type: KeyType) -> Self {
+        match key_type {
+            KeyType::P256 => Self::P256,
+            KeyType::P384 => Self::P384,
+            KeyType::Rsa2048 => Self::Rsa2048,
+            KeyType::Rsa3072 => Self::Rsa3072,
+            KeyType::Rsa4096 => Self::Rsa4096,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   fipsctl pki init /var/lib/rancher/rke2/server
   fipsctl pki init ./server --node-name cp1 --node-ip 10.0.0.11 --san api.example.com --key-type p384
+  fipsctl pki init ./server --seal-ca-keys --passphrase-fd 3 3<passphrase
+  fipsctl pki init ./server --pin-fd 3 3<pin \\
+      --ca-key 'client-ca=pkcs11:token=cp;object=client-ca?module-path=/usr/lib/hsm/p11.so&x-cmvp=4567'
   fipsctl pki init ./server --dry-run")]
 pub(crate) struct InitArgs {
     /// The folder to make it in, `server` of the data directory; must not hold a PKI yet.
@@ -158,6 +178,14 @@ pub(crate) struct InitArgs {
     /// [default: the parent of DIR, when DIR is called `server`].
     #[arg(long)]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Where an authority's key lies, on a token and made already; may be given several times.
+    #[arg(long, value_name = "AUTHORITY=URI", value_parser = ca_key)]
+    pub(crate) ca_key: Vec<(String, Pkcs11Uri)>,
+    /// Seal the authorities' keys in their files, under the passphrase or key file.
+    #[arg(long)]
+    pub(crate) seal_ca_keys: bool,
+    #[command(flatten)]
+    pub(crate) unlock: UnlockArgs,
     /// Say what would be made, and make nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -189,6 +217,7 @@ Examples:
   fipsctl pki renew /var/lib/rancher/rke2/server --dry-run
   fipsctl pki renew ./server
   fipsctl pki renew ./server --all
+  fipsctl pki renew ./server --passphrase-credential ca-keys
   fipsctl pki renew ./server --name etcd/server-client --name etcd/client")]
 pub(crate) struct RenewArgs {
     /// The folder of the PKI.
@@ -208,12 +237,23 @@ pub(crate) struct RenewArgs {
     /// Keep the keys, make new certificates alone.
     #[arg(long)]
     pub(crate) keep_keys: bool,
+    #[command(flatten)]
+    pub(crate) unlock: UnlockArgs,
     /// Say what would be renewed and why, and renew nothing. Needs no open gate.
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// How the result is printed.
     #[arg(short, long, value_enum, default_value = "text")]
     pub(crate) output: Format,
+}
+
+/// An authority and the URI of its key.
+fn ca_key(text: &str) -> Result<(String, Pkcs11Uri), String> {
+    let (name, uri) = text
+        .split_once('=')
+        .ok_or_else(|| "AUTHORITY=URI is expected".to_owned())?;
+    let uri = uri.parse().map_err(|error| format!("{error}"))?;
+    Ok((name.to_owned(), uri))
 }
 
 fn interval(text: &str) -> Result<Duration, String> {

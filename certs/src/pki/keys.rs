@@ -57,6 +57,45 @@ impl Pki<'_> {
         self.rewrite_key(boundary, name, clock, false)
     }
 
+    /// The file that [`seal_key`](Self::seal_key) would write, or
+    /// [`unseal_key`](Self::unseal_key). Needs no open gate.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownEntry`]; [`Error::Authority`] when the key is in no file, or is what it
+    /// would be made into.
+    pub fn rewritable_key(&self, name: &str, seal: bool) -> Result<EntryPath, Error> {
+        let refuse = |why: &str| Error::Authority {
+            authority: name.to_owned(),
+            why: why.to_owned(),
+        };
+        let entry = self
+            .catalogue
+            .authority(name)
+            .ok_or_else(|| Error::UnknownEntry {
+                name: name.to_owned(),
+                known: self.authority_names(),
+            })?;
+        let path = entry.key.clone().ok_or_else(|| refuse(KEY_ELSEWHERE))?;
+        let file = self
+            .store
+            .read(&path)?
+            .ok_or_else(|| refuse("its key's file is missing"))?;
+        match (key::is_sealed(&file), seal) {
+            (true, true) => Err(refuse(
+                "its key is sealed already; unseal it first to seal it under another secret",
+            )),
+            (false, false) => Err(refuse("its key is not sealed")),
+            _ => Ok(path),
+        }
+    }
+
+    fn authority_names(&self) -> String {
+        let authorities = self.catalogue.authorities().iter();
+        let names: Vec<&str> = authorities.map(|entry| entry.name.as_str()).collect();
+        names.join(", ")
+    }
+
     fn rewrite_key(
         &mut self,
         boundary: &Boundary,
@@ -65,26 +104,8 @@ impl Pki<'_> {
         seal: bool,
     ) -> Result<EntryPath, Error> {
         self.admit(Some(boundary.status().opening()))?;
-        let refuse = |why: &str| Error::Authority {
-            authority: name.to_owned(),
-            why: why.to_owned(),
-        };
-        let entry = self
-            .catalogue
-            .authority(name)
-            .ok_or_else(|| self.unknown(name))?;
-        let path = entry.key.clone().ok_or_else(|| refuse(KEY_ELSEWHERE))?;
-        let file = self
-            .store
-            .read(&path)?
-            .ok_or_else(|| refuse("its key's file is missing"))?;
-        if key::is_sealed(&file) == seal {
-            return Err(refuse(if seal {
-                "its key is sealed already; unseal it first to seal it under another secret"
-            } else {
-                "its key is not sealed"
-            }));
-        }
+        let path = self.rewritable_key(name, seal)?;
+        let file = self.store.read(&path)?.unwrap_or_default();
         let key = from_file(boundary, &path, &file, &*self.unlock)?;
         let source = if seal {
             KeySource::SealedFile

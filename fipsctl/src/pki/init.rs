@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fips_boundary::certs::catalogue::{AuthorityEntry, Catalogue, Options, Program};
-use fips_boundary::certs::key::KeyType;
+use fips_boundary::certs::key::KeySource;
 use fips_boundary::certs::store::DirStore;
 use fips_boundary::certs::{Error, Pki, SubjectAltName, SystemClock};
 use fips_boundary::core::EVALUATION_MARK;
 use serde::Serialize;
 
-use crate::cli::{self, Format, InitArgs, Layout};
+use crate::cli::{Format, InitArgs, Layout};
 use crate::exit::{self, Failure};
 use crate::{boundary, output, table};
 
@@ -24,6 +24,7 @@ pub(super) fn run(args: &InitArgs) -> Result<u8, Failure> {
     if args.dry_run {
         return dry_run(args);
     }
+    let unlock = args.unlock.unlock()?;
     let boundary = boundary::enter()?;
     // Before anything is made: a wrong option leaves no folder behind.
     let catalogue = catalogue(args)?;
@@ -31,7 +32,7 @@ pub(super) fn run(args: &InitArgs) -> Result<u8, Failure> {
     super::tell_recovery(&args.dir, &store);
     let report = {
         let _spinner = output::spinner("making keys and certificates");
-        let (_, report) = Pki::init(&boundary, &store, catalogue, &SystemClock)?;
+        let (_, report) = Pki::init_with(&boundary, &store, catalogue, &SystemClock, unlock)?;
         report
     };
     super::print_report(&report, args.output)?;
@@ -146,17 +147,30 @@ fn catalogue(args: &InitArgs) -> Result<Catalogue, Failure> {
         * args
             .leaf_days
             .unwrap_or(DEFAULT_LEAF_DAYS.min(args.ca_days));
-    let key = match args.key_type {
-        cli::KeyType::P256 => KeyType::P256,
-        cli::KeyType::P384 => KeyType::P384,
-        cli::KeyType::Rsa2048 => KeyType::Rsa2048,
-        cli::KeyType::Rsa3072 => KeyType::Rsa3072,
-        cli::KeyType::Rsa4096 => KeyType::Rsa4096,
-    };
+    let key = args.key_type.into();
     options.authority_key = key;
     options.leaf_key = key;
     options.data_dir = data_dir(args)?;
-    Catalogue::new(options).map_err(|error| Failure::Usage(error.to_string()))
+    let usage = |error: Error| Failure::Usage(error.to_string());
+    let mut catalogue = Catalogue::new(options).map_err(usage)?;
+    for (name, uri) in &args.ca_key {
+        let source = KeySource::Pkcs11(uri.clone());
+        catalogue = catalogue.with_key_source(name, source).map_err(usage)?;
+    }
+    if args.seal_ca_keys {
+        let in_files: Vec<String> = catalogue
+            .authorities()
+            .iter()
+            .filter(|entry| *catalogue.key_source(&entry.name) == KeySource::File)
+            .map(|entry| entry.name.clone())
+            .collect();
+        for name in in_files {
+            catalogue = catalogue
+                .with_key_source(&name, KeySource::SealedFile)
+                .map_err(usage)?;
+        }
+    }
+    Ok(catalogue)
 }
 
 /// The data directory holds `server`, the folder of the PKI, as RKE2 and k3s have it.

@@ -2,7 +2,9 @@
 
 mod check;
 mod init;
+mod key;
 mod renew;
+mod unlock;
 
 use std::path::Path;
 
@@ -13,10 +15,14 @@ use crate::cli::{Format, PkiCommand};
 use crate::exit::Failure;
 use crate::{output, table};
 
+pub(crate) use key::KeyCommand;
+pub(crate) use unlock::UnlockArgs;
+
 pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
     match command {
         PkiCommand::Check(args) => check::run(&args),
         PkiCommand::Init(args) => init::run(&args),
+        PkiCommand::Key(command) => key::run(&command),
         PkiCommand::Renew(args) => renew::run(&args),
     }
 }

@@ -32,11 +32,12 @@ pub(super) fn run(args: &RenewArgs) -> Result<u8, Failure> {
         output::note("dry run: nothing was written");
         return Ok(code(&plan));
     }
+    let unlock = args.unlock.unlock()?;
     let boundary = boundary::enter()?;
     let diagnostic = Diagnostic::new()?;
     let store = DirStore::open(&args.dir)?;
     super::tell_recovery(&args.dir, &store);
-    let pki = Pki::open(&store)?;
+    let pki = Pki::open(&store)?.with_unlock(unlock);
     let plan = pki.renewals(&diagnostic, SystemClock.now(), &policy)?;
     let report = if plan.is_empty() {
         None
