@@ -110,6 +110,14 @@ pub enum Error {
         /// What is wrong with them.
         why: String,
     },
+    /// An authority's key cannot be sealed, or unsealed.
+    #[error("the key of {authority} stays as it is: {why}")]
+    KeyForm {
+        /// The authority's name.
+        authority: String,
+        /// Why, and how to mend it.
+        why: String,
+    },
     /// Text that names no key on a token.
     #[error("not a usable PKCS#11 URI: {why}")]
     KeyUri {
@@ -156,6 +164,12 @@ pub enum Error {
     NoAuditLog {
         /// The head that was looked for.
         path: EntryPath,
+    },
+    /// A sealed key, and nothing to open it with.
+    #[error("{key} is sealed, or shall be, and nobody named a passphrase or a key file; name one")]
+    NoSecret {
+        /// The key's file.
+        key: EntryPath,
     },
     /// The store holds no PKI of this crate.
     #[error(

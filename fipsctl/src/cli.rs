@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use fips_boundary::certs::key::{self, Pkcs11Uri};
+use fips_boundary::certs::key;
 
 use crate::pki::{KeyCommand, UnlockArgs};
 use crate::sealing;
@@ -179,8 +179,8 @@ pub(crate) struct InitArgs {
     #[arg(long)]
     pub(crate) data_dir: Option<PathBuf>,
     /// Where an authority's key lies, on a token and made already; may be given several times.
-    #[arg(long, value_name = "AUTHORITY=URI", value_parser = ca_key)]
-    pub(crate) ca_key: Vec<(String, Pkcs11Uri)>,
+    #[arg(long, value_name = "AUTHORITY=URI")]
+    pub(crate) ca_key: Vec<String>,
     /// Seal the authorities' keys in their files, under the passphrase or key file.
     #[arg(long)]
     pub(crate) seal_ca_keys: bool,
@@ -245,15 +245,6 @@ pub(crate) struct RenewArgs {
     /// How the result is printed.
     #[arg(short, long, value_enum, default_value = "text")]
     pub(crate) output: Format,
-}
-
-/// An authority and the URI of its key.
-fn ca_key(text: &str) -> Result<(String, Pkcs11Uri), String> {
-    let (name, uri) = text
-        .split_once('=')
-        .ok_or_else(|| "AUTHORITY=URI is expected".to_owned())?;
-    let uri = uri.parse().map_err(|error| format!("{error}"))?;
-    Ok((name.to_owned(), uri))
 }
 
 fn interval(text: &str) -> Result<Duration, String> {

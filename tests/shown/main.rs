@@ -16,6 +16,7 @@ use finder::Finder;
 /// What holds a secret. `values` makes one of each of a known secret.
 const HOLDS: &[&str] = &[
     "fips_certs::issue::authority::Authority",
+    "fips_certs::key::unlock::KeySecrets",
     "fips_certs::sealing::file_key::FileKey",
     "fips_certs::sealing::passphrase::Passphrase",
     "fips_certs::sealing::secret::Secret",
@@ -135,6 +136,7 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_certs::catalogue::options::Options",
             "fips_certs::clock::FixedClock",
             "fips_certs::key::pkcs11_uri::Pkcs11Uri",
+            "fips_certs::key::source::KeySource",
             "fips_certs::pki::plan::RenewalPolicy",
             "fips_certs::sealing::binding::Binding",
             "fips_certs::secret_source::SecretSource",

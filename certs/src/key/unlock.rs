@@ -24,7 +24,7 @@ pub trait KeyUnlock: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::Secret`].
+    /// [`Error::NoSecret`].
     fn secret(&self, key: &EntryPath) -> Result<Arc<Secret>, Error>;
 }
 
@@ -73,12 +73,8 @@ impl KeyUnlock for KeySecrets {
     }
 
     fn secret(&self, key: &EntryPath) -> Result<Arc<Secret>, Error> {
-        self.secret.clone().ok_or_else(|| Error::Secret {
-            from: "nowhere".into(),
-            why: format!(
-                "{key} is sealed, or shall be, and no passphrase or key file was given; name one"
-            ),
-        })
+        let none = || Error::NoSecret { key: key.clone() };
+        self.secret.clone().ok_or_else(none)
     }
 }
 

@@ -74,7 +74,7 @@ impl<'s> Pki<'s> {
     /// # Errors
     ///
     /// Those of [`init`](Self::init); [`Error::Authority`] for an authority whose key is out of
-    /// reach; [`Error::Secret`]; [`Error::Signer`].
+    /// reach; [`Error::NoSecret`]; [`Error::Secret`]; [`Error::Signer`].
     pub fn init_with(
         boundary: &Boundary,
         store: &'s dyn Store,

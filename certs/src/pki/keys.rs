@@ -30,8 +30,8 @@ impl Pki<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Authority`] when its key is in no file, or sealed already; [`Error::Gate`];
-    /// [`Error::Secret`]; failures of the module and the store. In each case nothing was
+    /// [`Error::KeyForm`] when its key is in no file, or sealed already; [`Error::Gate`];
+    /// [`Error::NoSecret`]; failures of the module and the store. In each case nothing was
     /// changed.
     pub fn seal_key(
         &mut self,
@@ -62,10 +62,10 @@ impl Pki<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownEntry`]; [`Error::Authority`] when the key is in no file, or is what it
+    /// [`Error::UnknownEntry`]; [`Error::KeyForm`] when the key is in no file, or is what it
     /// would be made into.
     pub fn rewritable_key(&self, name: &str, seal: bool) -> Result<EntryPath, Error> {
-        let refuse = |why: &str| Error::Authority {
+        let refuse = |why: &str| Error::KeyForm {
             authority: name.to_owned(),
             why: why.to_owned(),
         };
@@ -76,7 +76,10 @@ impl Pki<'_> {
                 name: name.to_owned(),
                 known: self.authority_names(),
             })?;
-        let path = entry.key.clone().ok_or_else(|| refuse(KEY_ELSEWHERE))?;
+        let path = entry
+            .key
+            .clone()
+            .ok_or_else(|| refuse("it is in no file of this folder"))?;
         let file = self
             .store
             .read(&path)?

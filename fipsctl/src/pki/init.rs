@@ -153,8 +153,11 @@ fn catalogue(args: &InitArgs) -> Result<Catalogue, Failure> {
     options.data_dir = data_dir(args)?;
     let usage = |error: Error| Failure::Usage(error.to_string());
     let mut catalogue = Catalogue::new(options).map_err(usage)?;
-    for (name, uri) in &args.ca_key {
-        let source = KeySource::Pkcs11(uri.clone());
+    for given in &args.ca_key {
+        let (name, uri) = given
+            .split_once('=')
+            .ok_or_else(|| Failure::Usage("--ca-key: AUTHORITY=URI is expected".to_owned()))?;
+        let source = KeySource::Pkcs11(super::key::uri(uri)?);
         catalogue = catalogue.with_key_source(name, source).map_err(usage)?;
     }
     if args.seal_ca_keys {

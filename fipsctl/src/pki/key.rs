@@ -37,7 +37,7 @@ Examples:
       --ca-key 'server-ca=pkcs11:token=cp;object=server-ca?module-path=/usr/lib/hsm/p11.so&x-cmvp=4567'")]
 pub(crate) struct GenerateArgs {
     /// The token, the key's label and the library: a PKCS#11 URI (RFC 7512).
-    uri: Pkcs11Uri,
+    uri: String,
     /// Kind and size of the key.
     #[arg(long, value_enum, default_value = "p256")]
     key_type: KeyType,
@@ -97,7 +97,15 @@ pub(super) fn run(command: &KeyCommand) -> Result<u8, Failure> {
     }
 }
 
+/// Read here and not by the parser of the command line, which repeats what it does not
+/// understand: a PIN can stand in it.
+pub(super) fn uri(text: &str) -> Result<Pkcs11Uri, Failure> {
+    let uri: Result<Pkcs11Uri, _> = text.parse();
+    uri.map_err(|error| Failure::Usage(error.to_string()))
+}
+
 fn generate(args: &GenerateArgs) -> Result<u8, Failure> {
+    let uri = uri(&args.uri)?;
     let key_type = args.key_type.into();
     if !args.dry_run {
         let boundary = boundary::enter()?;
@@ -105,20 +113,20 @@ fn generate(args: &GenerateArgs) -> Result<u8, Failure> {
         if let Some(source) = args.pin.source() {
             secrets = secrets.with_pin(source);
         }
-        let pin = secrets.pin(&args.uri)?;
+        let pin = secrets.pin(&uri)?;
         let _spinner = output::spinner("making a key on the token");
-        Pkcs11Signer::generate(&boundary, &args.uri, pin, key_type)?;
+        Pkcs11Signer::generate(&boundary, &uri, pin, key_type)?;
     }
     let generated = Generated {
-        uri: args.uri.to_string(),
-        origin: args.uri.origin(),
+        uri: uri.to_string(),
+        origin: uri.origin(),
         key: key_type.name(),
         made: !args.dry_run,
     };
     let text = format!(
         "{} key {} on {}\n",
         generated.key,
-        args.uri.key_name(),
+        uri.key_name(),
         generated.origin
     );
     show(&generated, &text, args.output)?;
