@@ -92,6 +92,7 @@ const NONE: &[(&str, &[&str])] = &[
         "counts of calls, and how long the module's tests took",
         &[
             "fips_core::indicator::scope::Ledger",
+            "fips_core::indicator::scope::Scopes",
             "fips_core::self_test::SelfTestRun",
             "fips_core::self_test::SelfTests",
         ],
