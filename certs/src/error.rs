@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::sealing::SealingFault;
 use crate::store::EntryPath;
+use crate::token::TokenRefused;
 
 /// Why a PKI could not be made, read, checked or renewed.
 #[derive(Debug, thiserror::Error)]
@@ -233,6 +234,20 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// Something cannot be revoked.
+    #[error("{what} cannot be revoked: {why}")]
+    Revocation {
+        /// What was to be revoked.
+        what: String,
+        /// Why not, and how to mend it.
+        why: String,
+    },
+    /// Bytes that are no revocation list this crate takes, or a list that cannot be made.
+    #[error("not a usable revocation list: {why}")]
+    RevocationList {
+        /// What is wrong.
+        why: String,
+    },
     /// A PIN or a passphrase could not be read.
     #[error("cannot read a secret from {from}: {why}")]
     Secret {
@@ -251,6 +266,9 @@ pub enum Error {
         /// What was answered, and how to mend it.
         why: String,
     },
+    /// A join token or a node's password is not taken.
+    #[error("refused: {0}")]
+    Token(#[from] TokenRefused),
     /// Something could not be sealed or opened.
     #[error(transparent)]
     Sealing(#[from] SealingFault),

@@ -51,8 +51,10 @@
 //! - [`AuthorityParams`], [`LeafParams`]: what a certificate shall say; the key is passed beside.
 //! - [`Authority`]: a certificate that signs others, made here or loaded; its key is a [`Signer`].
 //! - [`Certificate`]: one that was read.
+//! - [`crl`]: revocation lists, issued and read.
 //! - [`key`]: private keys in PEM.
 //! - [`sealing`]: streams and small things sealed for storage.
+//! - [`lint`]: certificates against the standards and the rules of this crate.
 //! - [`Clock`]: the one source of time.
 //!
 //! # Features
@@ -78,14 +80,17 @@ mod usages;
 
 pub mod audit;
 pub mod catalogue;
+pub mod crl;
 pub mod key;
+pub mod lint;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 pub mod pki;
 pub mod sealing;
 pub mod store;
+pub mod token;
 
-pub use certificate::{Certificate, NotIssued};
+pub use certificate::{Certificate, Description, NotIssued};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use error::{Error, GateMismatch};
 pub use issue::{Authority, AuthorityParams, BACKDATE, IntoSigner, LeafParams, Signer};

@@ -149,16 +149,19 @@ fn sha256sum_follows_the_chain() {
     assert_eq!(previous, Some(audit::head(&store).unwrap().hash));
 }
 
-/// Every byte of every file of the log, each changed in its lowest and highest bit and in the
-/// one that changes the case of a letter.
+/// Every byte of every file of the log, each changed in one bit, and in the one that is the case
+/// of a letter.
 #[test]
 fn every_changed_byte_is_found() {
     let store = log();
+    // What the certificates tell is another test's.
+    store.remove("one.crt");
+    store.remove("two.crt");
     let mut count = 0;
     for name in segments(&store).iter().map(EntryPath::as_str).chain([HEAD]) {
         let content = store.content(name);
         for at in 0..content.len() {
-            for bit in [0x01, 0x20, 0x80] {
+            for bit in [1 << (at % 8), 0x20] {
                 let mut changed = content.clone();
                 changed[at] ^= bit;
                 store.set(name, changed);
@@ -444,7 +447,8 @@ fn a_folder_without_log_and_certificates_is_an_error_not_a_clean_log() {
 /// Where the log is cut or broken at its end, nothing is written on, and nothing else changes.
 #[test]
 fn a_log_that_is_broken_at_its_end_stops_the_change() {
-    let spoil: [(&str, fn(&MemoryStore)); 6] = [
+    type Spoil = fn(&MemoryStore);
+    let spoil: [(&str, Spoil); 6] = [
         ("head removed", |store| store.remove(HEAD)),
         ("head of words", |store| store.set(HEAD, "words")),
         ("end removed", |store| {

@@ -8,7 +8,7 @@ use common::{
     DAY, MemoryStore, START, boundary, catalogue, certtool, check, clock, diagnostic, made,
     openssl, options, path, row,
 };
-use fips_certs::audit::{self, EventKind};
+use fips_certs::audit::{self, EventKind, Fault};
 use fips_certs::catalogue::Catalogue;
 use fips_certs::key::KeyType;
 use fips_certs::pki::{RenewalPolicy, Status, Thresholds};
@@ -162,6 +162,27 @@ fn what_is_made_and_renewed_is_logged_with_it() {
     assert_eq!(renewed.serial.as_ref(), Some(&issued.serial));
     assert_eq!(renewed.old_serial, issued.old_serial);
     assert!(renewed.reason.is_some());
+}
+
+#[test]
+fn a_log_that_was_removed_and_begun_anew_is_found() {
+    let store = made();
+    for entry in store.snapshot().keys() {
+        if entry.as_str().starts_with("fips/audit/") {
+            store.remove(entry.as_str());
+        }
+    }
+    let clock = clock();
+    clock.set(START + DAY);
+    let pki = Pki::open(&store).unwrap();
+    let mut policy = RenewalPolicy::default();
+    policy.force = true;
+    let plan = pki.renewals(&diagnostic(), clock.now(), &policy).unwrap();
+    pki.renew(&boundary(), &plan, &clock).unwrap();
+    // It knows every certificate, and yet it is not the log of this PKI.
+    let found = audit::verify(&diagnostic(), &store, None).unwrap();
+    let faults: Vec<_> = found.findings.iter().map(|found| found.fault).collect();
+    assert_eq!(faults, [Fault::BegunLate]);
 }
 
 #[test]

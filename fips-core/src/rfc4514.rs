@@ -90,7 +90,7 @@ fn escape(text: &str, out: &mut String) {
 }
 
 /// `text` with what would break or reorder its line escaped, as Rust writes it in a literal.
-pub(crate) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
         if breaks_line(character) {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fips_boundary::certs::key;
 
+use crate::agent::AgentCommand;
+use crate::pki::{AuditCommand, TokenCommand};
 use crate::pki::{KeyCommand, UnlockArgs};
 use crate::sealing;
 
@@ -27,6 +29,9 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Keep a PKI fresh while it runs, and show how fresh it is.
+    #[command(subcommand)]
+    Agent(AgentCommand),
     /// Seal and open a cluster's bootstrap data; import what k3s stored.
     #[command(subcommand)]
     Bootstrap(sealing::BootstrapCommand),
@@ -88,15 +93,32 @@ pub(crate) struct SelfTestArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PkiCommand {
+    /// Look into the audit log: what was done, and whether the log is whole.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Judge every certificate of a PKI; exit 1 when one wants attention. Needs no open gate.
     Check(CheckArgs),
+    /// Issue, show and judge revocation lists.
+    #[command(subcommand)]
+    Crl(crate::pki::CrlCommand),
     /// Make a new PKI: the authorities, etcd's and the API server's leaves, the admin's kubeconfig.
     Init(InitArgs),
     /// Make an authority's key on a token; seal and unseal one in its file.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Judge certificates by RFC 5280 and the house rules; exit 1 on findings. Needs no open gate.
+    Lint(crate::pki::LintArgs),
     /// Renew the leaves that are due, drifted or torn.
     Renew(RenewArgs),
+    /// Make, judge, list and revoke join tokens.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Revoke certificates, and issue the lists that say so.
+    Revoke(crate::pki::RevokeArgs),
+    /// Show a certificate in words, or a PKI as a tree. Needs no open gate.
+    Show(crate::pki::ShowPkiArgs),
+    /// Validate every path, name, pair and list of a PKI; exit 1 when one fails. Needs no open gate.
+    Verify(crate::pki::VerifyTreeArgs),
 }
 
 /// Which files a PKI consists of.

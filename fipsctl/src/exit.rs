@@ -21,6 +21,8 @@ pub(crate) const FAILED: u8 = 4;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
+    Agent(#[from] fips_agent::Error),
+    #[error(transparent)]
     Certs(#[from] certs::Error),
     /// The gate was open, and has closed.
     #[error(transparent)]
@@ -52,17 +54,32 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::Closed(_) | Self::Refused(_) | Self::Certs(certs::Error::Refused(_)) => REFUSED,
-            // A strict boundary does not touch what was made under evaluation.
-            Self::Certs(certs::Error::Gate(_)) => REFUSED,
+            Self::Agent(error) => of_agent(error),
+            Self::Certs(error) => of_certs(error),
+            Self::Closed(_) | Self::Refused(_) => REFUSED,
             Self::Tls(error) if made_under_evaluation(error) => REFUSED,
-            Self::Certs(certs::Error::UnknownEntry { .. }) | Self::Usage(_) => USAGE,
-            Self::Certs(_)
-            | Self::File { .. }
-            | Self::Handshake { .. }
-            | Self::Io { .. }
-            | Self::Tls(_) => FAILED,
+            Self::Usage(_) => USAGE,
+            Self::File { .. } | Self::Handshake { .. } | Self::Io { .. } | Self::Tls(_) => FAILED,
         }
+    }
+}
+
+fn of_agent(error: &fips_agent::Error) -> u8 {
+    match error {
+        fips_agent::Error::Certs(error) => of_certs(error),
+        fips_agent::Error::Closed(_) | fips_agent::Error::Refused(_) => REFUSED,
+        fips_agent::Error::Config { .. } => USAGE,
+        fips_agent::Error::Tls(error) if made_under_evaluation(error) => REFUSED,
+        _ => FAILED,
+    }
+}
+
+fn of_certs(error: &certs::Error) -> u8 {
+    match error {
+        // A strict boundary does not touch what was made under evaluation.
+        certs::Error::Gate(_) | certs::Error::Refused(_) => REFUSED,
+        certs::Error::UnknownEntry { .. } => USAGE,
+        _ => FAILED,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `fipsctl`: the command line of fips-boundary. Parses, enters the boundary, calls the
 //! library, prints.
 
+mod agent;
 mod boundary;
 mod cli;
 mod echo;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<u8, Failure> {
     match cli.command {
+        Command::Agent(command) => agent::run(command),
         Command::Bootstrap(command) => sealing::bootstrap(&command),
         Command::Completions { shell } => {
             let mut script = Vec::new();

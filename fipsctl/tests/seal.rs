@@ -254,7 +254,7 @@ fn a_killed_opening_leaves_no_plaintext() {
 /// Far more data than address space.
 #[test]
 fn memory_does_not_grow_with_the_data() {
-    const DATA: u64 = 192 << 20;
+    const DATA: u64 = 128 << 20;
     let desk = Desk::new();
     // In KiB: less than the data. What a small file needs is shown by its passing.
     let limit = "ulimit -v 120000; exec \"$0\"";
@@ -299,7 +299,7 @@ fn memory_does_not_grow_with_the_data() {
     let hungry = Command::new("sh")
         .args([
             "-c",
-            "ulimit -v 120000; head -c 192M /dev/zero | tail -c 192M | wc -c",
+            "ulimit -v 120000; head -c 128M /dev/zero | tail -c 128M | wc -c",
         ])
         .output()
         .unwrap();

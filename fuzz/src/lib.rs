@@ -1,4 +1,5 @@
-//! Fuzz targets over everything in fips-core and fips-tls that reads bytes from outside.
+//! Fuzz targets over everything in fips-core and fips-tls that reads bytes from outside, and the
+//! sealed formats of fips-certs.
 //!
 //! One binary holds them all, so that the module and the instrumented crates are linked once;
 //! `scripts/fuzz` chooses by the environment variable `FUZZ_TARGET`.

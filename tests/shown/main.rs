@@ -4,6 +4,7 @@
 //! The types are read from the sources, so that a new one fails here until it has its place.
 
 mod finder;
+mod tokens;
 mod types;
 mod values;
 #[path = "../wire/mod.rs"]
@@ -22,6 +23,10 @@ const HOLDS: &[&str] = &[
     "fips_certs::sealing::secret::Secret",
     "fips_certs::store::change::Action",
     "fips_certs::store::change::Change",
+    "fips_certs::token::issued::Created",
+    "fips_certs::token::node::NodePassword",
+    "fips_certs::token::wire::Credentials",
+    "fips_certs::token::wire::JoinToken",
     "fips_core::agreement::EphemeralKey",
     "fips_core::agreement::SharedSecret",
     "fips_core::digest::Context",
@@ -47,6 +52,7 @@ const HOLDS: &[&str] = &[
 
 /// What is made where secrets are read, and must hold none: `values` makes them there.
 const NEAR: &[&str] = &[
+    "fips_certs::audit::entry::Entry",
     "fips_certs::error::Error",
     "fips_certs::pki::Pki",
     "fips_certs::pki::plan::Blocked",
@@ -56,9 +62,18 @@ const NEAR: &[&str] = &[
     "fips_certs::pki::record::WaiverRecord",
     "fips_certs::pki::report::Issued",
     "fips_certs::pki::report::Report",
+    "fips_certs::pki::revoke::IssuedList",
+    "fips_certs::pki::revoke::PlannedRevocation",
+    "fips_certs::pki::revoke::RevocationPlan",
+    "fips_certs::pki::revoke::RevocationReport",
     "fips_certs::pki::row::Row",
     "fips_certs::sealing::fault::SealingFault",
+    "fips_certs::pki::verify::Verdict",
     "fips_certs::store::dir::DirStore",
+    "fips_certs::token::TokenRefused",
+    "fips_certs::token::issued::TokenInfo",
+    "fips_certs::token::issued::Tokens",
+    "fips_certs::token::node::NodePasswords",
     "fips_core::error::Error",
     "fips_core::error::Guard",
     "fips_tls::error::Error",
@@ -73,9 +88,19 @@ const NONE: &[(&str, &[&str])] = &[
         "names and the public parts of certificates",
         &[
             "fips_certs::certificate::Certificate",
+            "fips_certs::certificate::description::Description",
             "fips_certs::certificate::signature::NotIssued",
+            "fips_certs::crl::issue::RevocationListParams",
+            "fips_certs::crl::list::ListedRevocation",
+            "fips_certs::crl::list::RevocationList",
+            "fips_certs::crl::register::Register",
+            "fips_certs::crl::register::Revocation",
+            "fips_certs::crl::verify::ListRefused",
             "fips_certs::issue::authority::AuthorityParams",
             "fips_certs::issue::leaf::LeafParams",
+            "fips_certs::lint::Finding",
+            "fips_certs::lint::Linted",
+            "fips_certs::lint::rules::Rule",
             "fips_certs::names::Subject",
             "fips_certs::names::SubjectAltName",
             "fips_core::rfc4514::Attribute",
@@ -86,6 +111,24 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_tls::peer::PeerIdentity",
             "fips_tls::policy::key::PublicKey",
             "fips_tls::trust::Trust",
+        ],
+    ),
+    (
+        "what was done, in words and hashes, as it goes into the log or was found there",
+        &[
+            "fips_certs::audit::entry::GateRecord",
+            "fips_certs::audit::event::Event",
+            "fips_certs::audit::head::Head",
+            "fips_certs::audit::head::Noted",
+            "fips_certs::audit::report::Finding",
+            "fips_certs::audit::report::Report",
+        ],
+    ),
+    (
+        "the SHA-256 of a CA's certificate, and what a token shall be",
+        &[
+            "fips_certs::token::issued::TokenParams",
+            "fips_certs::token::pin::Pin",
         ],
     ),
     (
@@ -141,6 +184,8 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_certs::pki::plan::RenewalPolicy",
             "fips_certs::sealing::binding::Binding",
             "fips_certs::secret_source::SecretSource",
+            "fips_certs::pki::revoke::JudgedList",
+            "fips_certs::pki::revoke::Target",
             "fips_certs::store::path::EntryPath",
             "fips_tls::policy::profile::Profile",
             "fips_tls::policy::profile::Row",

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
+use fips_boundary::certs::crl::{RevocationListParams, RevocationReason};
 use fips_boundary::certs::key::{self, KeySecrets, KeyType, KeyUnlock};
+use fips_boundary::certs::key::{self, KeyType};
+use fips_boundary::certs::pki::{RenewalPolicy, Target, Thresholds};
 use fips_boundary::certs::pki::{RenewalPolicy, Thresholds};
 use fips_boundary::certs::sealing::{
     self, Binding, FileKey, Passphrase, Secret, envelope, open_k3s_bootstrap,
@@ -56,23 +59,23 @@ impl Values {
         shown.texts.insert(text);
     }
 
-    fn debug(&mut self, path: &'static str, value: &(impl Debug + ?Sized)) {
+    pub(crate) fn debug(&mut self, path: &'static str, value: &(impl Debug + ?Sized)) {
         self.add(path, "Debug", format!("{value:?}"));
         self.add(path, "Debug", format!("{value:#?}"));
     }
 
-    fn error(&mut self, path: &'static str, value: &(impl Debug + Display)) {
+    pub(crate) fn error(&mut self, path: &'static str, value: &(impl Debug + Display)) {
         self.debug(path, value);
         self.add(path, "Display", value.to_string());
     }
 
-    fn data(&mut self, path: &'static str, value: &(impl Debug + Serialize)) {
+    pub(crate) fn data(&mut self, path: &'static str, value: &(impl Debug + Serialize)) {
         self.debug(path, value);
         self.add(path, "Serialize", serde_json::to_string(value).unwrap());
     }
 
     /// A secret that no text may show.
-    fn secret(&mut self, secret: &[u8]) {
+    pub(crate) fn secret(&mut self, secret: &[u8]) {
         self.secrets.push(secret.to_vec());
     }
 
@@ -125,6 +128,7 @@ pub(crate) fn all() -> Values {
     of_core(&mut values, &boundary);
     of_tls(&mut values, &boundary, work.path());
     of_certs(&mut values, &boundary, work.path());
+    crate::tokens::of_tokens(&mut values, &boundary, work.path());
     of_sealing(&mut values, &boundary);
     values
 }
@@ -445,6 +449,9 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
         for row in pki.check(&diagnostic, now, Thresholds::default()).unwrap() {
             values.data("fips_certs::pki::row::Row", &row);
         }
+        for verdict in pki.verify(&diagnostic, now).unwrap() {
+            values.data("fips_certs::pki::verify::Verdict", &verdict);
+        }
         let plan = pki
             .renewals(&diagnostic, now, &RenewalPolicy::rke2())
             .unwrap();
@@ -469,4 +476,19 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
         look(name, text.as_bytes(), 0o600);
     }
     look("tls/server-ca.crt", text.as_bytes(), 0o644);
+
+    let targets = [Target::Entry("client-admin".into())];
+    let now = SystemClock.now();
+    let reason = RevocationReason::KeyCompromise;
+    let plan = pki.revocations(&diagnostic, now, &targets, reason).unwrap();
+    values.data("fips_certs::pki::revoke::RevocationPlan", &plan);
+    for planned in &plan.revocations {
+        values.data("fips_certs::pki::revoke::PlannedRevocation", planned);
+    }
+    let params = RevocationListParams::default();
+    let report = pki.revoke(boundary, &plan, &params, &SystemClock).unwrap();
+    values.data("fips_certs::pki::revoke::RevocationReport", &report);
+    for list in &report.lists {
+        values.data("fips_certs::pki::revoke::IssuedList", list);
+    }
 }

@@ -2,6 +2,7 @@
 
 use data_encoding::HEXLOWER;
 use fips_core::digest::{self, Algorithm};
+use fips_core::rfc4514::one_line;
 use fips_core::{Boundary, Opening};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -145,7 +146,9 @@ impl Entry {
     /// What is wrong with it, in words: no JSON, a field that is unknown, missing or of another
     /// form, or not written the one way that [`to_line`](Self::to_line) writes it.
     pub fn from_line(line: &[u8]) -> Result<Self, String> {
-        let entry: Self = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+        // A message may quote what somebody wrote there.
+        let entry: Self =
+            serde_json::from_slice(line).map_err(|error| one_line(&error.to_string()))?;
         let again = serde_json::to_vec(&entry).map_err(|error| error.to_string())?;
         if again != line {
             return Err("it is not written as this program writes it".to_owned());
@@ -167,7 +170,7 @@ impl Entry {
 }
 
 /// The moment as the log keeps it: whole seconds of UTC.
-pub(super) fn to_second(moment: OffsetDateTime) -> OffsetDateTime {
+pub(crate) fn to_second(moment: OffsetDateTime) -> OffsetDateTime {
     let moment = moment.to_offset(time::UtcOffset::UTC);
     moment.replace_nanosecond(0).unwrap_or(moment)
 }

@@ -49,6 +49,7 @@ mod present;
 mod report;
 mod verify;
 
+pub(crate) use entry::to_second;
 pub(crate) use paths::{first_files, holds};
 
 pub use append::append;

@@ -1,5 +1,7 @@
 //! What a walk over the log found.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// What [`verify`](super::verify()) found.
@@ -45,6 +47,8 @@ pub struct Finding {
 pub enum Fault {
     /// A line is not what this program writes: it was changed.
     Altered,
+    /// The log begins after the PKI was made: an earlier one was removed.
+    BegunLate,
     /// A line does not follow from the one above: one of the two was changed, moved or removed.
     BrokenChain,
     /// The head does not name the end of the log: lines were cut off or added.
@@ -63,4 +67,22 @@ pub enum Fault {
     UnknownFile,
     /// A file cannot be read.
     Unreadable,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Altered => "ALTERED",
+            Self::BegunLate => "BEGUN LATE",
+            Self::BrokenChain => "BROKEN CHAIN",
+            Self::HeadMismatch => "HEAD MISMATCH",
+            Self::HeadMissing => "HEAD MISSING",
+            Self::NotAnExtension => "NOT AN EXTENSION",
+            Self::NotLogged => "NOT LOGGED",
+            Self::Renumbered => "RENUMBERED",
+            Self::SegmentMissing => "SEGMENT MISSING",
+            Self::UnknownFile => "UNKNOWN FILE",
+            Self::Unreadable => "UNREADABLE",
+        })
+    }
 }

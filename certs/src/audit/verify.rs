@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fips_core::Diagnostic;
+use fips_core::rfc4514::one_line;
+use time::OffsetDateTime;
 
 use super::entry::{Entry, hash};
 use super::event::EventKind;
@@ -11,6 +13,7 @@ use super::paths;
 use super::present::{self, Present};
 use super::report::{Fault, Finding, Report};
 use crate::error::Error;
+use crate::pki::{Made, Record};
 use crate::store::{EntryPath, Store};
 
 /// Walks the whole log and compares it with its head, with the certificates in the store, and
@@ -41,6 +44,7 @@ pub fn verify(
         walk.segment(store, path, noted, &mut present)?;
     }
     walk.head(store)?;
+    walk.begun(store, segments.values().next())?;
     walk.noted(noted)?;
     walk.not_logged(present);
     Ok(Report {
@@ -123,7 +127,10 @@ struct Walk {
     previous: Option<String>,
     /// Whether the last line could be read: the next is not measured against one that could not.
     readable: bool,
-    time: Option<time::OffsetDateTime>,
+    /// The time of the first line.
+    begun: Option<OffsetDateTime>,
+    /// The time of the last line.
+    time: Option<OffsetDateTime>,
     /// The number of the line that the noted hash is of.
     noted: Option<u64>,
     set_back: Vec<u64>,
@@ -136,7 +143,8 @@ impl Walk {
             file: file.to_string(),
             line,
             fault,
-            detail,
+            // It may quote what somebody wrote into the log.
+            detail: one_line(&detail),
         });
     }
 
@@ -258,6 +266,7 @@ impl Walk {
         let begins = entry.event == EventKind::LogBegun && entry.log.is_some();
         if first && begins {
             self.log.clone_from(&entry.log);
+            self.begun = Some(entry.time);
         } else if first || begins || entry.event == EventKind::LogBegun || entry.log.is_some() {
             let detail = format!(
                 "a log begins with one line {}, and it alone has the log's id",
@@ -318,6 +327,24 @@ impl Walk {
         }
         if !wrong.is_empty() {
             self.find(&path, None, Fault::HeadMismatch, wrong.join("; "));
+        }
+        Ok(())
+    }
+
+    /// A PKI that was made here was made in the change that began the log.
+    fn begun(&mut self, store: &dyn Store, first: Option<&EntryPath>) -> Result<(), Error> {
+        let made = match Record::read(store) {
+            Ok(Some(record)) if record.made == Made::Here => record.made_at,
+            // What cannot be read is `check`'s to say.
+            Ok(_) | Err(Error::Record { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if let (Some(begun), Some(first)) = (self.begun, first)
+            && begun > made
+        {
+            let detail =
+                format!("the PKI was made at {made}, the log begins at {begun}: one was removed");
+            self.find(first, Some(1), Fault::BegunLate, detail);
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! A certificate as read: the fields this crate looks at, and its signature.
 
+mod description;
 mod parse;
 mod signature;
 
@@ -12,7 +13,10 @@ use crate::error::Error;
 use crate::names::SubjectAltName;
 use crate::pem;
 
+pub use description::Description;
+pub(crate) use parse::{content_of_algorithm, distinguished_name, judge_key, outer};
 pub use signature::NotIssued;
+pub(crate) use signature::{is_signature_algorithm, scheme};
 
 /// An X.509 version 3 certificate (RFC 5280), parsed once and whole.
 ///
@@ -127,12 +131,7 @@ impl Certificate {
 
     /// The serial number as OpenSSL prints it: hexadecimal, upper case, two digits a byte.
     pub fn serial(&self) -> String {
-        // DER puts a zero byte before a number whose first bit is set.
-        let number = match &self.facts.serial[..] {
-            [0, rest @ ..] if !rest.is_empty() => rest,
-            number => number,
-        };
-        data_encoding::HEXUPPER.encode(number)
+        hexadecimal(&self.facts.serial)
     }
 
     /// The first second of its validity.
@@ -189,6 +188,16 @@ impl Certificate {
     pub(crate) fn facts(&self) -> &Facts {
         &self.facts
     }
+}
+
+/// The content of a DER INTEGER in hexadecimal, two digits a byte.
+pub(crate) fn hexadecimal(integer: &[u8]) -> String {
+    // DER puts a zero byte before a number whose first bit is set.
+    let number = match integer {
+        [0, rest @ ..] if !rest.is_empty() => rest,
+        number => number,
+    };
+    data_encoding::HEXUPPER.encode(number)
 }
 
 impl fmt::Debug for Certificate {

@@ -107,7 +107,7 @@ fn text(attribute: &AttributeTypeAndValue<'_>) -> String {
 }
 
 /// The name by RFC 4514; a value that is no text is shown as the hexadecimal of its DER (§2.4).
-fn distinguished_name(name: &X509Name<'_>) -> Result<String, String> {
+pub(crate) fn distinguished_name(name: &X509Name<'_>) -> Result<String, String> {
     let owned: Vec<Vec<_>> = name
         .iter_rdn()
         .map(|relative| {
@@ -154,7 +154,7 @@ fn outer_is_strict(der: &[u8]) -> bool {
     tags() == Some([SEQUENCE, SEQUENCE, BIT_STRING])
 }
 
-fn outer(der: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn outer(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (_, certificate) = Any::from_der(der).ok()?;
     let content = certificate.data;
     let (after, _) = Any::from_der(content).ok()?;
@@ -164,7 +164,10 @@ fn outer(der: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// The content of the algorithm within the signed bytes: the third element, after version and
 /// serial number.
-fn content_of_algorithm<'a>(x509: &X509Certificate<'_>, der: &'a [u8]) -> Option<&'a [u8]> {
+pub(crate) fn content_of_algorithm<'a>(
+    x509: &X509Certificate<'_>,
+    der: &'a [u8],
+) -> Option<&'a [u8]> {
     let (tbs, _) = outer(der)?;
     let (_, tbs) = Any::from_der(tbs).ok()?;
     let mut rest = tbs.data;
@@ -182,7 +185,7 @@ fn algorithm_of_key(info: &SubjectPublicKeyInfo<'_>) -> Option<Vec<u8>> {
 
 /// The kind and size of a key, and whether policy takes it (SP 800-131Ar2 §3: RSA from 2048
 /// bits; FIPS 186-5 §5.1: its public exponent).
-fn judge_key(info: &SubjectPublicKeyInfo<'_>) -> (String, bool) {
+pub(crate) fn judge_key(info: &SubjectPublicKeyInfo<'_>) -> (String, bool) {
     match info.parsed() {
         Ok(PublicKey::EC(_)) => {
             let curve = info

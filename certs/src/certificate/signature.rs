@@ -22,6 +22,22 @@ fn schemes() -> impl Iterator<Item = (Scheme, &'static dyn SignatureVerification
     .into_iter()
 }
 
+/// Whether the identifier is that of a scheme of the policy.
+pub(crate) fn is_signature_algorithm(identifier: &[u8]) -> bool {
+    schemes().any(|(_, algorithm)| algorithm.signature_alg_id().as_ref() == identifier)
+}
+
+/// The scheme of a signature under a key, both by their identifiers; `None` for a pairing that is
+/// none of the policy.
+pub(crate) fn scheme(signature_algorithm: &[u8], key_algorithm: &[u8]) -> Option<Scheme> {
+    schemes()
+        .find(|(_, algorithm)| {
+            algorithm.signature_alg_id().as_ref() == signature_algorithm
+                && algorithm.public_key_alg_id().as_ref() == key_algorithm
+        })
+        .map(|(scheme, _)| scheme)
+}
+
 impl Certificate {
     /// Looks whether `issuer` signed this certificate: its name, its key identifier, its
     /// constraints and the signature (RFC 5280 §6.1.3, §6.1.4), not the time.
@@ -49,13 +65,8 @@ impl Certificate {
         if !other.is_authority || other.key_usages.is_some_and(|bits| !bits.key_cert_sign) {
             return Err(NotIssued::NoAuthority);
         }
-        let scheme = schemes()
-            .find(|(_, algorithm)| {
-                algorithm.signature_alg_id().as_ref() == own.signature_algorithm
-                    && algorithm.public_key_alg_id().as_ref() == other.key_algorithm
-            })
-            .ok_or(NotIssued::Algorithm)?
-            .0;
+        let scheme =
+            scheme(&own.signature_algorithm, &other.key_algorithm).ok_or(NotIssued::Algorithm)?;
         diagnostic
             .verify(scheme, &other.public_key, &own.tbs, &own.signature)
             .map_err(|_| NotIssued::Signature)

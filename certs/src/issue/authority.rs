@@ -6,8 +6,8 @@ use std::time::Duration;
 use fips_core::Diagnostic;
 use rcgen::string::{BmpString, Ia5String, PrintableString, TeletexString, UniversalString};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, Issuer,
-    KeyIdMethod, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
+    DnType, DnValue, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose,
 };
 use x509_parser::asn1_rs::{FromDer, Tag};
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
@@ -203,6 +203,23 @@ impl Authority {
         self.certificate
             .verify_issued_by(diagnostic, &self.certificate)
             .is_ok()
+    }
+
+    /// The DER of a revocation list.
+    pub(crate) fn sign_list(
+        &self,
+        params: CertificateRevocationListParams,
+    ) -> Result<Vec<u8>, Error> {
+        let issuer = Issuer::from_params(&self.issuer, Encoder::new(&*self.signer));
+        let issued = params
+            .signed_by(&issuer)
+            .map_err(|error| issuer.key().error(&error, "a revocation list"))?;
+        Ok(issued.der().to_vec())
+    }
+
+    /// What a certificate or a list names this authority's key by.
+    pub(crate) fn key_identifier(&self) -> KeyIdMethod {
+        self.issuer.key_identifier_method.clone()
     }
 
     pub(super) fn sign(

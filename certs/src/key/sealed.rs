@@ -83,7 +83,10 @@ mod tests {
         let boundary = Boundary::enter_for_evaluation(Requirements::strict()).unwrap();
         let file_key = || FileKey::generate(&boundary).unwrap().into();
         for (secret, other) in [
-            (passphrase(b"correct horse"), passphrase(b"another phrase")),
+            (
+                passphrase(b"correct horse battery"),
+                passphrase(b"another phrase"),
+            ),
             (file_key(), file_key()),
         ] {
             for key_type in [KeyType::P256, KeyType::P384] {
@@ -104,7 +107,7 @@ mod tests {
     #[test]
     fn nothing_else_passes_for_a_key_and_the_plain_reader_says_what_it_is() {
         let boundary = Boundary::enter_for_evaluation(Requirements::strict()).unwrap();
-        let secret = passphrase(b"correct horse");
+        let secret = passphrase(b"correct horse battery");
         let key = key::generate(&boundary, KeyType::P256).unwrap();
         let text = to_sealed_pem(&boundary, &key, &secret).unwrap();
         let error = key::from_pem(&boundary, text.as_bytes()).unwrap_err();

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use super::bundle::Bundle;
 use super::files::{self, Pair};
 use super::record::Made;
+use super::revoked::Revoked;
 use super::row::{Kind, Row, Status};
 use super::{Pki, drift, parallel};
 use crate::catalogue::{AuthorityEntry, KubeconfigEntry, LeafEntry, STATE};
@@ -101,8 +102,15 @@ impl Pki<'_> {
     ) {
         let checker = self.checker(diagnostic, now, thresholds);
         let mut authorities = Authorities::new();
+        let mut revoked = BTreeMap::new();
         for entry in self.catalogue.authorities() {
-            let (rows, bundle) = checker.authority(entry);
+            let (mut rows, bundle) = checker.authority(entry);
+            let first = bundle.as_ref().and_then(Bundle::first);
+            // A name that can be no file's has no list.
+            if let Ok(mut found) = self.revoked(diagnostic, entry, first, now) {
+                rows.extend(found.row.take());
+                revoked.insert(entry.name.clone(), found);
+            }
             rows.into_iter().for_each(&mut *sink);
             if let Some(bundle) = bundle {
                 authorities.insert(entry.name.clone(), bundle);
@@ -110,7 +118,10 @@ impl Pki<'_> {
         }
         parallel::in_order(
             self.catalogue.leaves(),
-            |entry| checker.leaf(entry, authorities.get(&entry.issuer)),
+            |entry| {
+                let issuer = &entry.issuer;
+                checker.leaf(entry, authorities.get(issuer), revoked.get(issuer))
+            },
             |rows: Vec<Row>| rows.into_iter().for_each(&mut *sink),
         );
         for entry in self.catalogue.kubeconfigs() {
@@ -229,7 +240,12 @@ impl Checker<'_> {
     }
 
     /// The rows of a leaf; none for one that may be missing, and is.
-    fn leaf(&self, entry: &LeafEntry, issuer: Option<&Bundle>) -> Vec<Row> {
+    fn leaf(
+        &self,
+        entry: &LeafEntry,
+        issuer: Option<&Bundle>,
+        revoked: Option<&Revoked>,
+    ) -> Vec<Row> {
         let pair = match Pair::of_leaf(self.pki.store, entry) {
             Some(pair) => pair,
             None if entry.optional => return Vec::new(),
@@ -245,6 +261,9 @@ impl Checker<'_> {
                 .chain(chain)
             {
                 row.worsen(Status::Drifted, reason);
+            }
+            if let Some(reason) = revoked.and_then(|revoked| revoked.reason(leaf)) {
+                row.worsen(Status::Revoked, reason);
             }
         }
         let mut rows = vec![row];

@@ -14,8 +14,11 @@ mod read_back;
 mod record;
 mod renew;
 mod report;
+mod revoke;
+mod revoked;
 mod row;
 mod stage;
+mod verify;
 
 use std::sync::Arc;
 
@@ -28,7 +31,11 @@ pub use check::Thresholds;
 pub use plan::{Blocked, Plan, Renewal, RenewalPolicy};
 pub use record::{Made, Record, WaiverRecord};
 pub use report::{Issued, Report};
+pub use revoke::{
+    IssuedList, JudgedList, PlannedRevocation, RevocationPlan, RevocationReport, Target,
+};
 pub use row::{Kind, Row, Status};
+pub use verify::{Question, Verdict};
 
 /// A PKI in a store.
 #[derive(Clone)]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use fips_core::Diagnostic;
+use fips_core::digest::{Algorithm, digest};
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -15,7 +16,7 @@ use crate::catalogue::{AuthorityEntry, Entry};
 use crate::error::Error;
 use crate::key::KeySource;
 
-/// When a leaf is renewed: what has drifted, is torn or has ended always, the others when less
+/// When a leaf is renewed: what has drifted, is torn, revoked or has ended always, the others when less
 /// than the level of [`remaining`](Self::remaining) and [`fraction`](Self::fraction) is left.
 ///
 /// With both set the smaller level decides (the default), with one that one alone, with none
@@ -28,6 +29,10 @@ pub struct RenewalPolicy {
     pub remaining: Option<Duration>,
     /// Due when less than this part of its life is left, between 0 and 1; a third.
     pub fraction: Option<f64>,
+    /// By how much at most a leaf's level is raised, as a part of it between 0 and 1, so that
+    /// not all fall due at once; none. Each leaf has its own share, fixed by its name and serial
+    /// number.
+    pub jitter: f64,
     /// Whether to renew what is not due, too.
     pub force: bool,
     /// The entries to look at, by their names in the catalogue: leaves, kubeconfigs, and
@@ -45,6 +50,7 @@ impl Default for RenewalPolicy {
         Self {
             remaining: Some(Duration::from_secs(90 * 86_400)),
             fraction: Some(1.0 / 3.0),
+            jitter: 0.0,
             force: false,
             names: Vec::new(),
             services: Vec::new(),
@@ -63,22 +69,47 @@ impl RenewalPolicy {
     }
 
     fn judge(&self) -> Result<(), Error> {
-        match self.fraction {
-            Some(fraction) if !(0.0..=1.0).contains(&fraction) => Err(Error::Policy {
-                why: format!("the fraction {fraction} is not between 0 and 1"),
-            }),
-            _ => Ok(()),
+        for (what, part) in [("fraction", self.fraction), ("jitter", Some(self.jitter))] {
+            if let Some(part) = part.filter(|part| !(0.0..=1.0).contains(part)) {
+                return Err(Error::Policy {
+                    why: format!("the {what} {part} is not between 0 and 1"),
+                });
+            }
         }
+        Ok(())
     }
 
-    /// The time left below which a certificate of that life is due; `None`: never by time.
-    fn threshold(&self, life: time::Duration) -> Option<time::Duration> {
+    /// When the certificate of `row` falls due by time; `None`: never, or it could not be read.
+    pub fn due_at(&self, row: &Row) -> Option<OffsetDateTime> {
+        row.expires?.checked_sub(self.threshold(row)?)
+    }
+
+    /// The time left below which the certificate of `row` is due; `None`: never by time.
+    fn threshold(&self, row: &Row) -> Option<time::Duration> {
+        let life = row.expires? - row.not_before?;
+        let level = self.level(life)?;
+        let raised = level + level * (self.jitter * share(row));
+        // A certificate that was just made is not due.
+        Some(raised.min(level.max(life * 0.9)))
+    }
+
+    fn level(&self, life: time::Duration) -> Option<time::Duration> {
         let remaining = self
             .remaining
             .map(|left| time::Duration::try_from(left).unwrap_or(time::Duration::MAX));
         let part = self.fraction.map(|fraction| life * fraction);
         [remaining, part].into_iter().flatten().min()
     }
+}
+
+/// A number from 0 to 1 that looks random and stays the same for a certificate.
+fn share(row: &Row) -> f64 {
+    let name = row.entry.as_deref().unwrap_or(&row.file);
+    let text = format!("{name}\n{}", row.serial.as_deref().unwrap_or_default());
+    // Without a digest there is no jitter: earlier than meant would be a surprise.
+    let digest = digest(Algorithm::Sha256, text.as_bytes());
+    let first = digest.map_or(0, |digest| digest.as_ref().first().copied().unwrap_or(0));
+    f64::from(first) / 255.0
 }
 
 /// What would be done. Only [`Pki::renewals`] makes one.
@@ -136,7 +167,8 @@ impl Plan {
 }
 
 impl Pki<'_> {
-    /// What is due, without doing it: ends soon, has ended, not yet valid, drifted or torn.
+    /// What is due, without doing it: ends soon, has ended, not yet valid, revoked, drifted or
+    /// torn.
     ///
     /// A leaf that already lives as long as its authority is not due by time: a new one would
     /// not live longer. The copy of an authority's certificate (`*.nochain.crt`) is due when it
@@ -325,13 +357,13 @@ fn reasons(row: &Row, issuer: Option<&Row>, policy: &RenewalPolicy) -> Vec<Strin
     }
     let mut reasons = match row.status {
         Status::Ok | Status::Warning => Vec::new(),
-        Status::Drifted | Status::NotYetValid | Status::Expired | Status::Torn => {
-            row.reasons.clone()
-        }
+        Status::Drifted
+        | Status::NotYetValid
+        | Status::Expired
+        | Status::Revoked
+        | Status::Torn => row.reasons.clone(),
     };
-    if let (Some(begins), Some(ends), Some(left)) =
-        (row.not_before, row.expires, row.residual_seconds)
-        && let Some(threshold) = policy.threshold(ends - begins)
+    if let Some((left, threshold)) = row.residual_seconds.zip(policy.threshold(row))
         && reasons.is_empty()
     {
         let clamped = issuer.and_then(|issuer| issuer.expires) == row.expires;

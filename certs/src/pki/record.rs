@@ -91,7 +91,7 @@ impl Record {
         }
     }
 
-    pub(super) fn read(store: &dyn Store) -> Result<Option<Self>, Error> {
+    pub(crate) fn read(store: &dyn Store) -> Result<Option<Self>, Error> {
         let path = path()?;
         let Some(content) = store.read(&path)? else {
             return Ok(None);

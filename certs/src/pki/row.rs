@@ -62,6 +62,8 @@ pub enum Kind {
     Nochain,
     /// A certificate the catalogue does not know, or one behind the first of a file.
     Other,
+    /// A revocation list: its number stands for the serial number.
+    RevocationList,
 }
 
 /// What a row comes to, from the best to the worst.
@@ -82,6 +84,10 @@ pub enum Status {
     /// It has ended.
     #[serde(rename = "EXPIRED")]
     Expired,
+    /// It was revoked, by its authority's register or list: worse than ended, since somebody may
+    /// hold its key.
+    #[serde(rename = "REVOKED")]
+    Revoked,
     /// Key and certificate do not fit, or one of them is missing or cannot be read.
     #[serde(rename = "TORN")]
     Torn,
@@ -96,6 +102,7 @@ impl Status {
             Self::Drifted => "DRIFTED",
             Self::NotYetValid => "NOT YET VALID",
             Self::Expired => "EXPIRED",
+            Self::Revoked => "REVOKED",
             Self::Torn => "TORN",
         }
     }

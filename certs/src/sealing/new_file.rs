@@ -291,6 +291,14 @@ mod tests {
         assert!(NewFile::create(&nowhere, true, Leftover::Part).is_err());
     }
 
+    #[test]
+    fn plaintext_is_refused_where_a_part_of_it_could_stay() {
+        // procfs has no unnamed files.
+        let refused = NewFile::create(Path::new("/proc/file"), false, Leftover::Nothing);
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("O_TMPFILE"), "{error}");
+    }
+
     /// A file system without unnamed files: the parts that `O_TMPFILE` would spare.
     #[test]
     fn a_part_with_a_name_goes_with_its_file() {

@@ -1,10 +1,17 @@
 //! `fipsctl pki`.
 
+mod audit;
 mod check;
+mod crl;
 mod init;
 mod key;
+mod lint;
 mod renew;
+mod revoke;
+mod show;
+mod token;
 mod unlock;
+mod verify;
 
 use std::path::Path;
 
@@ -15,15 +22,29 @@ use crate::cli::{Format, PkiCommand};
 use crate::exit::Failure;
 use crate::{output, table};
 
+pub(crate) use audit::AuditCommand;
+pub(crate) use crl::CrlCommand;
 pub(crate) use key::KeyCommand;
+pub(crate) use lint::LintArgs;
+pub(crate) use revoke::RevokeArgs;
+pub(crate) use show::ShowPkiArgs;
+pub(crate) use token::TokenCommand;
 pub(crate) use unlock::UnlockArgs;
+pub(crate) use verify::VerifyTreeArgs;
 
 pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
     match command {
+        PkiCommand::Audit(command) => audit::run(&command),
         PkiCommand::Check(args) => check::run(&args),
+        PkiCommand::Crl(command) => crl::run(&command),
         PkiCommand::Init(args) => init::run(&args),
         PkiCommand::Key(command) => key::run(&command),
+        PkiCommand::Lint(args) => lint::run(&args),
         PkiCommand::Renew(args) => renew::run(&args),
+        PkiCommand::Token(command) => token::run(&command),
+        PkiCommand::Revoke(args) => revoke::run(&args),
+        PkiCommand::Show(args) => show::run(&args),
+        PkiCommand::Verify(args) => verify::run(&args),
     }
 }
 

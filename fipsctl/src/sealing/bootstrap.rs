@@ -104,6 +104,7 @@ pub(crate) fn run(command: &BootstrapCommand) -> Result<u8, Failure> {
 }
 
 fn import(args: &ImportArgs) -> Result<u8, Failure> {
+    args.secret.check()?;
     let binding = binding(&args.cluster)?;
     let boundary = boundary::enter()?;
     let stdin = args.input.is_stdin();
@@ -129,6 +130,7 @@ fn import(args: &ImportArgs) -> Result<u8, Failure> {
 }
 
 fn open(args: &OpenArgs) -> Result<u8, Failure> {
+    args.secret.check()?;
     let binding = binding(&args.cluster)?;
     let boundary = boundary::enter()?;
     let secret = args.secret.read(args.input.is_stdin())?;
@@ -146,6 +148,7 @@ fn open(args: &OpenArgs) -> Result<u8, Failure> {
 }
 
 fn seal(args: &SealArgs) -> Result<u8, Failure> {
+    args.secret.check()?;
     let binding = binding(&args.cluster)?;
     let boundary = if args.dry_run {
         None

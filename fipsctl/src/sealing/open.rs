@@ -56,6 +56,7 @@ pub(crate) fn run(args: &OpenArgs) -> Result<u8, Failure> {
         Described::of_header(&Header::inspect(input)?).print("says that it is", args.output)?;
         return Ok(exit::DONE);
     }
+    args.secret.check()?;
     let binding = args.binding.binding()?;
     let boundary = if args.dry_run {
         None

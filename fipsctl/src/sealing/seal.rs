@@ -53,6 +53,7 @@ pub(crate) fn run(args: &SealArgs) -> Result<u8, Failure> {
         output::print(&format!("key file made: {}\n", path.display()))?;
         return Ok(exit::DONE);
     }
+    args.secret.check()?;
     let binding = args.binding.binding()?;
     if !args.dry_run {
         args.target.check_terminal()?;

@@ -53,23 +53,32 @@ pub(super) struct TokenArgs {
 }
 
 impl SecretArgs {
-    /// Reads the secret. `stdin` says whether standard input is taken by the data.
-    pub(crate) fn read(&self, stdin: bool) -> Result<Secret, Failure> {
-        if let Some(path) = &self.key_file {
-            return Ok(FileKey::read(path)?.into());
-        }
-        match passphrase(
+    /// Refuses a command line that names none, before anything is done.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        match (
+            &self.key_file,
             self.passphrase_fd,
-            self.passphrase_credential.as_deref(),
-            stdin,
-        )? {
-            Some(passphrase) => Ok(Passphrase::new(passphrase)?.into()),
-            None => Err(Failure::Usage(
+            &self.passphrase_credential,
+        ) {
+            (None, None, None) => Err(Failure::Usage(
                 "name what it is sealed under: --passphrase-fd, --passphrase-credential or \
                  --key-file"
                     .to_owned(),
             )),
+            _ => Ok(()),
         }
+    }
+
+    /// Reads the secret. `stdin` says whether standard input is taken by the data.
+    pub(crate) fn read(&self, stdin: bool) -> Result<Secret, Failure> {
+        self.check()?;
+        if let Some(path) = &self.key_file {
+            return Ok(FileKey::read(path)?.into());
+        }
+        let credential = self.passphrase_credential.as_deref();
+        let passphrase = passphrase(self.passphrase_fd, credential, stdin)?;
+        // One of them is named.
+        Ok(Passphrase::new(passphrase.unwrap_or_default())?.into())
     }
 
     /// As [`read`](Self::read), for sealing.

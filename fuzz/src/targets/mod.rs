@@ -1,12 +1,15 @@
 //! The targets, each with its properties and its seeds.
 
 mod agreement;
+mod audit_line;
 mod certificate;
 mod chain;
 mod client_bytes;
+mod crl;
 mod explanation;
 mod handshake;
 mod identity;
+mod join_token;
 mod kem;
 mod key_wrap;
 mod mount_table;
@@ -19,6 +22,8 @@ mod profile;
 mod records;
 mod rfc4514;
 mod sealed;
+mod sealed_envelope;
+mod sealed_stream;
 mod server_bytes;
 mod ticket;
 mod verification;
@@ -38,12 +43,15 @@ macro_rules! targets {
 /// Every target.
 pub const ALL: &[Target] = targets![
     agreement,
+    audit_line,
     certificate,
     chain,
     client_bytes,
+    crl,
     explanation,
     handshake,
     identity,
+    join_token,
     kem,
     key_wrap,
     mount_table,
@@ -56,6 +64,8 @@ pub const ALL: &[Target] = targets![
     records,
     rfc4514,
     sealed,
+    sealed_envelope,
+    sealed_stream,
     server_bytes,
     ticket,
     verification,

@@ -1,5 +1,7 @@
 //! What stands before sealed data: the format, what it is for, and how its key comes back.
 
+mod bytes;
+
 use std::io::{self, Read};
 
 use fips_core::key_wrap::{Cipher, KeyEncryptionKey, Mode};
@@ -7,8 +9,6 @@ use fips_core::seal::{self, SealingKey};
 use fips_core::{Boundary, Opening, digest, pbkdf2, random};
 use zeroize::Zeroizing;
 
-use super::passphrase::check_iterations;
-use super::stream::fill;
 use super::{Binding, Passphrase, SealingFault, Secret};
 use crate::error::{Error, GateMismatch};
 
@@ -80,11 +80,6 @@ enum Protection {
         salt: [u8; pbkdf2::SALT_LEN],
         iterations: u32,
     },
-}
-
-impl Protection {
-    const FILE_KEY: u8 = 2;
-    const PASSPHRASE: u8 = 1;
 }
 
 /// A header and the key behind it.
@@ -228,7 +223,7 @@ impl Header {
         let (header, mut bytes) = Self::read(&mut input, &[form])?;
         header.admit(expected, secret, Some(boundary.status().opening()))?;
         let mut proof = [0; PROOF_LEN];
-        exactly(&mut input, &mut proof)?;
+        bytes::exactly(&mut input, &mut proof)?;
         let (data_key, wrong) = match (&header.protection, secret) {
             (Protection::FileKey { wrapped }, Secret::FileKey(file_key)) => (
                 unwrap(boundary, file_key.bytes(), wrapped)?,
@@ -254,91 +249,6 @@ impl Header {
         }
         bytes.extend(proof);
         Keyed::new(key, bytes)
-    }
-
-    /// The header but its proof, as `docs/sealing.md` lays it out.
-    fn encode(&self) -> Vec<u8> {
-        let mut bytes = self.form.magic().to_vec();
-        bytes.extend(VERSION.to_be_bytes());
-        bytes.push(u8::from(self.evaluation));
-        bytes.push(match self.protection {
-            Protection::FileKey { .. } => Protection::FILE_KEY,
-            Protection::Passphrase { .. } => Protection::PASSPHRASE,
-        });
-        for name in [
-            self.binding.purpose(),
-            self.binding.cluster().unwrap_or_default(),
-        ] {
-            // A name has 255 bytes at most.
-            bytes.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
-            bytes.extend(name.as_bytes());
-        }
-        match &self.protection {
-            Protection::FileKey { wrapped } => bytes.extend(wrapped),
-            Protection::Passphrase { salt, iterations } => {
-                bytes.extend(salt);
-                bytes.extend(iterations.to_be_bytes());
-            }
-        }
-        bytes
-    }
-
-    /// Reads a header of one of `forms` but its proof; also as it stands.
-    fn read(mut input: impl Read, forms: &[Form]) -> Result<(Self, Vec<u8>), Error> {
-        let mut magic = [0; 8];
-        let found = fill(&mut input, &mut magic)?;
-        let form = forms
-            .iter()
-            .find(|form| form.magic()[..found] == magic[..found] && found != 0)
-            .copied()
-            .ok_or(SealingFault::NotSealed {
-                expected: match forms {
-                    [form] => form.name(),
-                    _ => "a sealed stream or an envelope of fips-boundary",
-                },
-            })?;
-        if found < magic.len() {
-            return Err(SealingFault::TruncatedHeader.into());
-        }
-        let mut bytes = magic.to_vec();
-        let version = u16::from_be_bytes(take(&mut input, &mut bytes)?);
-        if version != VERSION {
-            return Err(SealingFault::Version { found: version }.into());
-        }
-        let [gate, source] = take(&mut input, &mut bytes)?;
-        let evaluation = match gate {
-            0 => false,
-            1 => true,
-            _ => return Err(header_fault("the kind of gate is unknown")),
-        };
-        let names = [name(&mut input, &mut bytes)?, name(&mut input, &mut bytes)?];
-        let [purpose, cluster] = names;
-        let mut binding =
-            Binding::new(purpose).map_err(|_| header_fault("its purpose is no name"))?;
-        if !cluster.is_empty() {
-            binding = binding
-                .with_cluster(cluster)
-                .map_err(|_| header_fault("its cluster is no name"))?;
-        }
-        let protection = match source {
-            Protection::FILE_KEY => Protection::FileKey {
-                wrapped: take(&mut input, &mut bytes)?,
-            },
-            Protection::PASSPHRASE => {
-                let salt = take(&mut input, &mut bytes)?;
-                let iterations = u32::from_be_bytes(take(&mut input, &mut bytes)?);
-                check_iterations(iterations)?;
-                Protection::Passphrase { salt, iterations }
-            }
-            _ => return Err(header_fault("the source of its key is unknown")),
-        };
-        let header = Self {
-            binding,
-            evaluation,
-            form,
-            protection,
-        };
-        Ok((header, bytes))
     }
 }
 
@@ -384,35 +294,6 @@ fn derive(
         seal::KEY_LEN,
     )
     .map_err(opening)
-}
-
-/// The next `N` bytes, which also go to `seen`.
-fn take<const N: usize>(input: &mut impl Read, seen: &mut Vec<u8>) -> Result<[u8; N], Error> {
-    let mut bytes = [0; N];
-    exactly(input, &mut bytes)?;
-    seen.extend(bytes);
-    Ok(bytes)
-}
-
-/// A name with its length before it.
-fn name(input: &mut impl Read, seen: &mut Vec<u8>) -> Result<String, Error> {
-    let [length] = take(input, seen)?;
-    let mut bytes = vec![0; usize::from(length)];
-    exactly(input, &mut bytes)?;
-    seen.extend(&bytes);
-    String::from_utf8(bytes).map_err(|_| header_fault("a name in it is not ASCII"))
-}
-
-fn exactly(input: &mut impl Read, bytes: &mut [u8]) -> Result<(), Error> {
-    if fill(input, bytes)? == bytes.len() {
-        Ok(())
-    } else {
-        Err(SealingFault::TruncatedHeader.into())
-    }
-}
-
-fn header_fault(why: &'static str) -> Error {
-    SealingFault::Header { why }.into()
 }
 
 pub(super) fn sealing(source: fips_core::Error) -> Error {

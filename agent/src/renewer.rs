@@ -1,0 +1,188 @@
+//! One look at a directory, and what follows from it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fips_certs::pki::{Blocked, Kind, Plan, RenewalPolicy, Report, Row, Status, Thresholds};
+use fips_certs::store::{DirStore, Recovery};
+use fips_certs::{Clock, Pki};
+use fips_core::{Boundary, Diagnostic};
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::error::Error;
+use crate::steadiness::Steadiness;
+
+/// Renews a directory when asked to look; keeps no lock between two looks.
+#[derive(Debug)]
+pub struct Renewer {
+    boundary: Boundary,
+    dir: PathBuf,
+    policy: RenewalPolicy,
+    clock: Arc<dyn Clock>,
+    steadiness: Steadiness,
+}
+
+/// What a look found, and did.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Round {
+    /// When.
+    pub at: OffsetDateTime,
+    /// Every certificate, as it is now.
+    pub rows: Vec<Row>,
+    /// What was renewed.
+    pub report: Option<Report>,
+    /// What should be renewed and cannot.
+    pub blocked: Vec<Blocked>,
+    /// Why nothing was renewed, although it is due.
+    pub held: Option<Held>,
+    /// What opening the directory found of an interrupted change.
+    pub recovery: Recovery,
+    /// The serial number of each leaf, by its name in the catalogue.
+    pub serials: BTreeMap<String, String>,
+    /// The component of each leaf.
+    pub services: BTreeMap<String, String>,
+    /// When the next certificate falls due.
+    pub due: Option<OffsetDateTime>,
+}
+
+/// Why what is due is not renewed now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Held {
+    /// How far the clock jumped, in seconds; negative when back, or when certificates begin in
+    /// the future.
+    pub jump_seconds: i64,
+    /// How long it must still run steadily, in seconds.
+    pub seconds_left: u64,
+}
+
+impl std::fmt::Display for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            jump_seconds,
+            seconds_left,
+        } = self;
+        if *jump_seconds < 0 {
+            write!(
+                f,
+                "the clock went back by {} s, or is behind the certificates; nothing is renewed \
+                 before it has run steadily for {seconds_left} s more",
+                jump_seconds.unsigned_abs()
+            )
+        } else {
+            write!(
+                f,
+                "the clock jumped ahead by {jump_seconds} s; nothing is renewed before it has run \
+                 steadily for {seconds_left} s more"
+            )
+        }
+    }
+}
+
+impl Renewer {
+    /// Of the PKI in `dir`, which must have a record. `settle` is how long the clock must run
+    /// steadily after a jump before anything is renewed.
+    pub fn new(
+        boundary: Boundary,
+        dir: impl Into<PathBuf>,
+        policy: RenewalPolicy,
+        settle: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            boundary,
+            dir: dir.into(),
+            policy,
+            clock,
+            steadiness: Steadiness::new(settle),
+        }
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Looks, and renews what is due unless the clock has just jumped. `elapsed` is the time
+    /// that has really passed since the last look (a monotonic clock's), zero at the first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Certs`], among them that a command holds the directory just now
+    /// (`fips_certs::Error::Locked`); nothing was changed then.
+    pub fn look(&mut self, elapsed: Duration) -> Result<Round, Error> {
+        let diagnostic = Diagnostic::new().map_err(|refusal| Error::Refused(Box::new(refusal)))?;
+        let store = DirStore::open(&self.dir)?;
+        let recovery = store.recovery().clone();
+        let pki = Pki::open(&store)?;
+        let now = self.clock.now();
+        let mut rows = pki.check(&diagnostic, now, Thresholds::default())?;
+        let held = self
+            .steadiness
+            .look(now, elapsed, behind(&rows, now))
+            .map(|(by, left)| Held {
+                jump_seconds: by.whole_seconds(),
+                seconds_left: left.as_secs().max(1),
+            });
+        let plan = pki.renewals(&diagnostic, now, &self.policy)?;
+        let mut report = None;
+        if held.is_none() && !plan.is_empty() {
+            report = Some(pki.renew(&self.boundary, &plan, &*self.clock)?);
+            rows = pki.check(&diagnostic, now, Thresholds::default())?;
+        }
+        let wanting = !plan.is_empty() || !plan.blocked.is_empty();
+        let held = held.filter(|_| wanting);
+        let mut serials = BTreeMap::new();
+        let mut services = BTreeMap::new();
+        let leaves = rows.iter().filter(|row| row.kind == Kind::Leaf);
+        for (name, row) in leaves.filter_map(|row| Some((row.entry.clone()?, row))) {
+            if let Some(entry) = pki.catalogue().leaf(&name) {
+                services.insert(name.clone(), entry.service.to_string());
+            }
+            if let Some(serial) = &row.serial {
+                serials.insert(name, serial.clone());
+            }
+        }
+        Ok(Round {
+            at: now,
+            due: self.due(&rows, &plan, now),
+            blocked: plan.blocked,
+            rows,
+            report,
+            held,
+            recovery,
+            serials,
+            services,
+        })
+    }
+
+    /// When the next leaf falls due; those that are due and cannot be renewed are retried, not
+    /// waited for.
+    fn due(&self, rows: &[Row], plan: &Plan, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        let blocked = |row: &Row| {
+            plan.blocked
+                .iter()
+                .any(|blocked| row.entry.as_ref() == Some(&blocked.name))
+        };
+        rows.iter()
+            .filter(|row| row.kind == Kind::Leaf && (plan.blocked.is_empty() || !blocked(row)))
+            .filter_map(|row| self.policy.due_at(row))
+            .filter(|due| *due > now)
+            .min()
+    }
+}
+
+/// How far the clock is behind the newest certificate, as a negative time.
+fn behind(rows: &[Row], now: OffsetDateTime) -> Option<time::Duration> {
+    rows.iter()
+        .filter(|row| matches!(row.kind, Kind::Authority | Kind::Leaf))
+        .filter(|row| row.status >= Status::NotYetValid)
+        .filter_map(|row| row.not_before)
+        .max()
+        .map(|begins| now - begins)
+        .filter(|by| by.is_negative())
+}
