@@ -195,6 +195,13 @@ fn a_pki_with_one_authority_on_a_token_and_the_others_sealed() {
         2,
         "a descriptor each",
     );
+    // Lists are signed by the same keys.
+    let list = "pki crl issue server --authority server-ca";
+    scene.failed(list, 4, "none was given");
+    scene.done(&format!("{list} --pin-fd 3 3<pin"));
+    scene.done(&format!("pki revoke server --name client-admin {both}"));
+    scene.done("pki crl verify server");
+    scene.done(&format!("pki renew server --name client-admin {both}"));
     // The token is gone: nothing changes.
     fs::rename(scene.path("tokens"), scene.path("away")).unwrap();
     scene.failed(
