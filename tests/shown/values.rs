@@ -10,9 +10,7 @@ use std::sync::{Arc, Mutex};
 use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
 use fips_boundary::certs::crl::{RevocationListParams, RevocationReason};
 use fips_boundary::certs::key::{self, KeySecrets, KeyType, KeyUnlock};
-use fips_boundary::certs::key::{self, KeyType};
 use fips_boundary::certs::pki::{RenewalPolicy, Target, Thresholds};
-use fips_boundary::certs::pki::{RenewalPolicy, Thresholds};
 use fips_boundary::certs::sealing::{
     self, Binding, FileKey, Passphrase, Secret, envelope, open_k3s_bootstrap,
 };
