@@ -2,7 +2,7 @@
 CARGO ?= cargo
 EVALUATION := --features evaluation
 
-.PHONY: all build test lint fmt clippy doc deny demo bench fuzz fuzz-smoke vm-test vm-demo patched-branch help
+.PHONY: all build test lint fmt clippy doc deny demo bench fuzz fuzz-smoke vm-test vm-demo k8s-test patched-branch help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ vm-test: ## the gate under Debian's own kernel in QEMU, FIPS mode on and off, fo
 
 vm-demo: ## watch it: that kernel boots with fips=1, then with fips=0
 	scripts/vm demo
+
+k8s-test: ## a real Kubernetes control plane on our trees: who may what, and every rotation; a quarter of an hour
+	scripts/k8s test
 
 patched-branch: ## a copy with a later release of the module's branch: refuses, opens where accepted
 	scripts/patched-branch

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::csr::Denied;
+use crate::import::{Reason, in_one_line};
 use crate::sealing::SealingFault;
 use crate::store::EntryPath;
 use crate::token::TokenRefused;
@@ -36,6 +38,14 @@ pub enum Error {
         /// The option.
         option: String,
         /// What is wrong with it.
+        why: String,
+    },
+    /// A catalogue written as TOML does not make sense.
+    #[error("catalogue file, line {line}: {why}")]
+    CatalogueFile {
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong there.
         why: String,
     },
     /// Bytes that are no certificate this crate reads.
@@ -83,6 +93,14 @@ pub enum Error {
     /// The gate of this process, and the PKI's record or a sealed thing's header, do not fit.
     #[error("{0}")]
     Gate(GateMismatch),
+    /// Something foreign is refused.
+    #[error("{what} is refused: {}", in_one_line(.reasons))]
+    Import {
+        /// What it is.
+        what: String,
+        /// Every reason.
+        reasons: Vec<Reason>,
+    },
     /// A file operation failed.
     #[error("cannot {action} {path}: {source}", path = path.display())]
     Io {
@@ -174,12 +192,23 @@ pub enum Error {
     },
     /// The store holds no PKI of this crate.
     #[error(
-        "{path} is not there: this program made no PKI in this folder; make one first. To read \
-         one that another program made is a call of the library (Pki::adopt)"
+        "{path} is not there: this program made no PKI in this folder; make one first. One that \
+         another program made is looked at with --layout (Pki::adopt) and taken over by `fipsctl \
+         pki adopt` (Pki::take_over)"
     )]
     NoPki {
         /// The record that was looked for.
         path: EntryPath,
+    },
+    /// A rule does not allow what a request asks for.
+    #[error("rule {rule:?} does not allow the request of `{subject}`: {}", in_one_line(.reasons))]
+    NotAuthorised {
+        /// Whom the request names.
+        subject: String,
+        /// The rule.
+        rule: String,
+        /// Every reason.
+        reasons: Vec<Denied>,
     },
     /// A folder was expected.
     #[error("{path} is not a directory; name the folder that holds the PKI", path = path.display())]
@@ -234,6 +263,12 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// Bytes that are no certificate request this crate reads.
+    #[error("not a usable certificate request: {why}")]
+    Request {
+        /// What is wrong with them.
+        why: String,
+    },
     /// Something cannot be revoked.
     #[error("{what} cannot be revoked: {why}")]
     Revocation {
@@ -248,12 +283,37 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// Rules for signing that cannot be used.
+    #[error("the rules for signing cannot be used: {why}")]
+    Rules {
+        /// What is wrong with them.
+        why: String,
+    },
+    /// Something could not be sealed or opened.
+    #[error(transparent)]
+    Sealing(#[from] SealingFault),
     /// A PIN or a passphrase could not be read.
     #[error("cannot read a secret from {from}: {why}")]
     Secret {
         /// Where it was looked for.
         from: String,
         /// What is wrong.
+        why: String,
+    },
+    /// A step of a rotation cannot be taken.
+    #[error("the rotation of {name}: {why}")]
+    Rotation {
+        /// What is rotated.
+        name: String,
+        /// Why not, and how to mend it.
+        why: String,
+    },
+    /// The journal of a rotation cannot be understood.
+    #[error("the rotation's journal {path} cannot be used: {why}; restore it from a backup")]
+    RotationJournal {
+        /// The journal.
+        path: EntryPath,
+        /// What is wrong with it.
         why: String,
     },
     /// A key that is not the module's could not be used.
@@ -266,12 +326,6 @@ pub enum Error {
         /// What was answered, and how to mend it.
         why: String,
     },
-    /// A join token or a node's password is not taken.
-    #[error("refused: {0}")]
-    Token(#[from] TokenRefused),
-    /// Something could not be sealed or opened.
-    #[error(transparent)]
-    Sealing(#[from] SealingFault),
     /// A stream could not be read or written.
     #[error("cannot {action}: {source}")]
     Stream {
@@ -280,6 +334,9 @@ pub enum Error {
         /// What the operating system answered.
         source: io::Error,
     },
+    /// A join token or a node's password is not taken.
+    #[error("refused: {0}")]
+    Token(#[from] TokenRefused),
     /// A file is larger than any entry may be.
     #[error("{path} is larger than {limit} bytes, the most an entry may have", path = path.display())]
     TooLarge {

@@ -53,6 +53,8 @@
 //! - [`Certificate`]: one that was read.
 //! - [`crl`]: revocation lists, issued and read.
 //! - [`key`]: private keys in PEM.
+//! - [`csr`]: certificate requests, and the rules that say what may be issued for them.
+//! - [`import`]: foreign certificates judged, every reason at once.
 //! - [`sealing`]: streams and small things sealed for storage.
 //! - [`lint`]: certificates against the standards and the rules of this crate.
 //! - [`Clock`]: the one source of time.
@@ -70,6 +72,7 @@
 
 mod certificate;
 mod clock;
+mod der;
 mod error;
 mod issue;
 mod mark;
@@ -81,6 +84,8 @@ mod usages;
 pub mod audit;
 pub mod catalogue;
 pub mod crl;
+pub mod csr;
+pub mod import;
 pub mod key;
 pub mod lint;
 #[cfg(feature = "pkcs11")]

@@ -17,8 +17,9 @@ fn a_fresh_pki_is_well() {
     for row in &rows {
         assert_eq!(row.status, Status::Ok, "{row:?}");
     }
-    // 5 authorities in two files each, 7 leaves with their CA behind, a kubeconfig.
-    assert_eq!(rows.len(), 5 * 2 + 7 * 2 + 1);
+    // 5 authorities in two files each, 15 leaves with their CA behind, 6 kubeconfigs, 3 sets of
+    // keys, 4 other files.
+    assert_eq!(rows.len(), 5 * 2 + 15 * 2 + 6 + 3 + 4);
     let leaf = row(&rows, LEAF);
     assert_eq!(leaf.subject.as_deref(), Some("CN=kube-apiserver"));
     assert_eq!(leaf.usages, ["ServerAuth"]);
@@ -215,12 +216,19 @@ fn a_torn_authority_blocks_its_leaves_and_no_other() {
     let mut policy = RenewalPolicy::default();
     policy.force = true;
     let plan = pki.renewals(&diagnostic(), START, &policy).unwrap();
-    assert_eq!(plan.blocked.len(), 1);
-    assert_eq!(plan.blocked[0].name, "serving-kube-apiserver");
+    let blocked: Vec<&str> = plan.blocked.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(
+        blocked,
+        [
+            "serving-kube-apiserver",
+            "kube-controller-manager/kube-controller-manager",
+            "kube-scheduler/kube-scheduler"
+        ]
+    );
     assert!(plan.blocked[0].why.contains("TORN"), "{plan:?}");
     assert_eq!(plan.authorities.len(), 1);
-    // Six leaves and the kubeconfig.
-    assert_eq!(plan.renewals.len(), 7);
+    // Twelve leaves and the kubeconfigs.
+    assert_eq!(plan.renewals.len(), 12 + 6);
     pki.renew(&boundary(), &plan, &clock()).unwrap();
 }
 

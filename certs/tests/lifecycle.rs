@@ -9,7 +9,7 @@ use common::{
     openssl, options, path, row,
 };
 use fips_certs::audit::{self, EventKind, Fault};
-use fips_certs::catalogue::Catalogue;
+use fips_certs::catalogue::{Catalogue, Options, Override, Program};
 use fips_certs::key::KeyType;
 use fips_certs::pki::{RenewalPolicy, Status, Thresholds};
 use fips_certs::store::{DirStore, EntryPath};
@@ -24,8 +24,11 @@ fn a_pki_in_a_folder_is_what_independent_programs_expect() {
     let store = DirStore::create_or_open(&root).unwrap();
     let (_, report) = Pki::init(&boundary(), &store, catalogue(), &SystemClock).unwrap();
     drop(store);
-    assert!(report.evaluation && report.issued.len() == 12, "{report:?}");
-    assert_eq!(report.written.len(), 5 * 3 + 7 * 2 + 1 + 1);
+    assert!(report.evaluation && report.issued.len() == 20, "{report:?}");
+    assert_eq!(
+        report.written.len(),
+        5 * 3 + 15 * 2 + 6 + (2 + 1 + 1) + 4 + 1
+    );
     let mut files: Vec<String> = Pki::files(&catalogue())
         .unwrap()
         .iter()
@@ -150,13 +153,13 @@ fn what_is_made_and_renewed_is_logged_with_it() {
     let found = audit::verify(&diagnostic(), &store, None).unwrap();
     assert_eq!(found.findings, []);
     // The leaves and authorities as they are now, a serial number each.
-    assert_eq!((found.segments, found.certificates), (2, 12));
+    assert_eq!((found.segments, found.certificates), (2, 20));
     let entries = audit::entries(&store).unwrap();
     let kinds: Vec<_> = entries.iter().map(|entry| entry.event).collect();
     assert_eq!(kinds[0], EventKind::LogBegun);
-    assert!(kinds[1..13].iter().all(|kind| *kind == EventKind::Issued));
-    assert_eq!(kinds[13..], [EventKind::Renewed]);
-    let (renewed, issued) = (&entries[13], &report.issued[0]);
+    assert!(kinds[1..21].iter().all(|kind| *kind == EventKind::Issued));
+    assert_eq!(kinds[21..], [EventKind::Renewed]);
+    let (renewed, issued) = (&entries[21], &report.issued[0]);
     assert_eq!(renewed.name, "client-admin");
     assert_eq!(renewed.time, START + DAY);
     assert_eq!(renewed.serial.as_ref(), Some(&issued.serial));
@@ -199,7 +202,7 @@ fn leaves_are_renewed_when_due_and_not_before() {
     );
     clock.set(START + DAY * 276);
     let plan = pki.renewals(&diagnostic(), clock.now(), &policy).unwrap();
-    assert_eq!(plan.renewals.len(), 7);
+    assert_eq!(plan.renewals.len(), 15);
     assert!(
         plan.renewals[0].reasons[0].contains("less than 90 days"),
         "{plan:?}"
@@ -209,7 +212,7 @@ fn leaves_are_renewed_when_due_and_not_before() {
     let before = store.snapshot();
     let report = pki.renew(&boundary(), &plan, &clock).unwrap();
     let after = store.snapshot();
-    assert_eq!(report.issued.len(), 7);
+    assert_eq!(report.issued.len(), 15);
     for issued in &report.issued {
         assert_ne!(issued.old_serial.as_ref(), Some(&issued.serial));
         assert_eq!(issued.old_expires, Some(START + DAY * 365));
@@ -253,9 +256,9 @@ fn a_third_of_a_short_life_and_the_other_policies() {
             .len()
     };
     assert_eq!(due(&RenewalPolicy::default(), 19), 0);
-    assert_eq!(due(&RenewalPolicy::default(), 21), 7);
+    assert_eq!(due(&RenewalPolicy::default(), 21), 15);
     // RKE2's fixed level is more than a whole life here.
-    assert_eq!(due(&RenewalPolicy::rke2(), 1), 7);
+    assert_eq!(due(&RenewalPolicy::rke2(), 1), 15);
     let of = |remaining, fraction| {
         let mut policy = RenewalPolicy::default();
         policy.remaining = remaining;
@@ -270,7 +273,7 @@ fn a_third_of_a_short_life_and_the_other_policies() {
         (of(Some(DAY * 10), Some(0.5)), 20),
     ] {
         assert_eq!(due(&policy, due_after - 1), 0, "{policy:?}");
-        assert_eq!(due(&policy, due_after + 1), 7, "{policy:?}");
+        assert_eq!(due(&policy, due_after + 1), 15, "{policy:?}");
     }
     assert_eq!(
         due(&of(Some(DAY * 20), None), 10),
@@ -279,9 +282,9 @@ fn a_third_of_a_short_life_and_the_other_policies() {
     );
     let mut never = of(None, None);
     assert_eq!(due(&never, 29), 0);
-    assert_eq!(due(&never, 31), 7, "what has ended is always due");
+    assert_eq!(due(&never, 31), 15, "what has ended is always due");
     never.force = true;
-    assert_eq!(due(&never, 1), 8, "the kubeconfig too");
+    assert_eq!(due(&never, 1), 21, "the kubeconfigs too");
     for fraction in [f64::NAN, -0.1, 1.1, f64::INFINITY] {
         let refused = pki.renewals(&diagnostic(), START, &of(None, Some(fraction)));
         assert!(matches!(refused, Err(Error::Policy { .. })), "{refused:?}");
@@ -328,7 +331,7 @@ fn everything_expired_is_renewed_as_long_as_the_authorities_live() {
     let plan = pki
         .renewals(&diagnostic(), clock.now(), &RenewalPolicy::default())
         .unwrap();
-    assert_eq!(plan.renewals.len(), 7);
+    assert_eq!(plan.renewals.len(), 15);
     pki.renew(&boundary(), &plan, &clock).unwrap();
     for row in check(&store, clock.now()) {
         assert_eq!(row.status, Status::Ok, "{row:?}");
@@ -338,7 +341,7 @@ fn everything_expired_is_renewed_as_long_as_the_authorities_live() {
     let plan = pki
         .renewals(&diagnostic(), clock.now(), &RenewalPolicy::default())
         .unwrap();
-    assert_eq!((plan.renewals.len(), plan.authorities.len()), (7, 5));
+    assert_eq!((plan.renewals.len(), plan.authorities.len()), (15, 5));
     let report = pki.renew(&boundary(), &plan, &clock).unwrap();
     assert!(
         report
@@ -356,7 +359,7 @@ fn everything_expired_is_renewed_as_long_as_the_authorities_live() {
     let plan = pki
         .renewals(&diagnostic(), clock.now(), &RenewalPolicy::default())
         .unwrap();
-    assert_eq!((plan.renewals.len(), plan.blocked.len()), (0, 7));
+    assert_eq!((plan.renewals.len(), plan.blocked.len()), (0, 15));
     assert!(plan.blocked[0].why.contains("EXPIRED"), "{plan:?}");
 }
 
@@ -445,10 +448,14 @@ fn an_evaluation_leaves_a_strict_pki_alone() {
 #[test]
 fn k3s_and_other_keys() {
     let store = MemoryStore::default();
-    let mut k3s =
-        fips_certs::catalogue::Options::new(fips_certs::catalogue::Program::K3s, "server-0");
+    let mut k3s = Options::new(Program::K3s, "server-0");
     k3s.authority_key = KeyType::P384;
-    k3s.leaf_key = KeyType::Rsa2048;
+    k3s.service_account_key = KeyType::P384;
+    let other = Override {
+        key_type: Some(KeyType::Rsa2048),
+        lifetime: Some(DAY * 30),
+    };
+    k3s.overrides = [("etcd/server-client".to_owned(), other)].into();
     let catalogue = Catalogue::new(k3s).unwrap();
     Pki::init(&boundary(), &store, catalogue, &clock()).unwrap();
     let rows = check(&store, START);
@@ -466,5 +473,19 @@ fn k3s_and_other_keys() {
             .as_str()
         )
     );
-    assert_eq!(row(&rows, LEAF).key.as_deref(), Some("RSA 2048"));
+    let leaf = row(&rows, LEAF);
+    assert_eq!(leaf.key.as_deref(), Some("RSA 2048"));
+    assert_eq!(leaf.residual.as_deref(), Some("30 days"));
+    let others = row(&rows, "tls/client-admin.crt");
+    assert_eq!(others.key.as_deref(), Some("ECDSA P-256"));
+    assert_eq!(others.residual.as_deref(), Some("365 days"));
+    for (name, words) in [
+        ("no-such", "no authority, leaf or key"),
+        ("service", "no lifetime"),
+    ] {
+        let mut wrong = Options::new(Program::K3s, "server-0");
+        wrong.overrides = [(name.to_owned(), other)].into();
+        let refused = Catalogue::new(wrong).unwrap_err().to_string();
+        assert!(refused.contains(words), "{refused}");
+    }
 }

@@ -15,6 +15,8 @@ use time::OffsetDateTime;
 
 const ADMIN: &str = "tls/client-admin.crt";
 const CA: &str = "tls/client-ca.crt";
+/// The leaves of that authority.
+const CLIENTS: usize = 8;
 
 /// A root by OpenSSL, on P-256, for `days` from now on.
 fn root(folder: &Path, name: &str, subject: &str, days: u32, more: &str) -> Authority {
@@ -115,7 +117,7 @@ fn a_root_of_the_same_name_is_not_the_root() {
     );
     let bad = plan(&store, now());
     assert!(bad.renewals.is_empty(), "{bad:?}");
-    assert_eq!(bad.blocked.len(), 2);
+    assert_eq!(bad.blocked.len(), CLIENTS);
     // A plan from before the file was replaced does not help.
     let refused = Pki::open(&store)
         .unwrap()
@@ -137,7 +139,7 @@ fn leaves_below_an_intermediate_carry_its_chain() {
     for after in [&added[..1], &added[..]] {
         let store = with_client_ca(&between, after);
         let plan = plan(&store, now());
-        assert_eq!(plan.renewals.len(), 2, "{plan:?}");
+        assert_eq!(plan.renewals.len(), CLIENTS, "{plan:?}");
         let pki = Pki::open(&store).unwrap();
         pki.renew(&boundary(), &plan, &SystemClock).unwrap();
         assert_well(&store);
@@ -260,7 +262,7 @@ fn path_length_and_dates_of_the_chain_are_judged() {
         let plan = plan(&store, when);
         assert_eq!(
             (plan.renewals.len(), plan.blocked.len()),
-            (0, 2),
+            (0, CLIENTS),
             "{plan:?}"
         );
         if later > 0 {
@@ -282,7 +284,7 @@ fn an_intermediate_without_its_root_is_a_warning_and_issues() {
     let plan = plan(&store, now());
     assert_eq!(
         (plan.renewals.len(), plan.blocked.len()),
-        (2, 0),
+        (CLIENTS, 0),
         "{plan:?}"
     );
     let pki = Pki::open(&store).unwrap();

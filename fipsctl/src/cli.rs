@@ -1,6 +1,5 @@
 //! The command line as data.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +7,17 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use fips_boundary::certs::key;
 
 use crate::agent::AgentCommand;
+use crate::pki::adopt::AdoptArgs;
+use crate::pki::export_csr::ExportCsrArgs;
+use crate::pki::import::ImportArgs;
+use crate::pki::issue::IssueArgs;
+use crate::pki::layout::LayoutArgs;
+use crate::pki::node::NodeArgs;
+use crate::pki::recover::RecoverArgs;
+use crate::pki::rotate::RotateArgs;
+use crate::pki::rotate_ca::RotateCaCommand;
+use crate::pki::rotate_sa::RotateSaCommand;
+use crate::pki::sign::SignArgs;
 use crate::pki::{AuditCommand, TokenCommand};
 use crate::pki::{KeyCommand, UnlockArgs};
 use crate::sealing;
@@ -93,6 +103,8 @@ pub(crate) struct SelfTestArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PkiCommand {
+    /// Take over a tree that another program made: write the record that says what is in it.
+    Adopt(AdoptArgs),
     /// Look into the audit log: what was done, and whether the log is whole.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -101,33 +113,45 @@ pub(crate) enum PkiCommand {
     /// Issue, show and judge revocation lists.
     #[command(subcommand)]
     Crl(crate::pki::CrlCommand),
+    /// Write the request for an authority's certificate, for one elsewhere to sign.
+    ExportCsr(ExportCsrArgs),
+    /// Judge and take what was signed elsewhere: an authority's certificate, or a leaf.
+    Import(ImportArgs),
     /// Make a new PKI: the authorities, etcd's and the API server's leaves, the admin's kubeconfig.
+    /// Make a new PKI: authorities, leaves, kubeconfigs, keys and secrets of a whole layout.
     Init(InitArgs),
     /// Make an authority's key on a token; seal and unseal one in its file.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Issue one leaf by the command line, outside of the catalogue.
+    Issue(IssueArgs),
     /// Judge certificates by RFC 5280 and the house rules; exit 1 on findings. Needs no open gate.
     Lint(crate::pki::LintArgs),
+    /// Make the certificates of a node of RKE2 or k3s, signed by the server's authorities.
+    Node(NodeArgs),
+    /// Make good from disk what has expired, is torn or was interrupted.
+    Recover(RecoverArgs),
     /// Renew the leaves that are due, drifted or torn.
     Renew(RenewArgs),
+    /// Revoke certificates, and issue the lists that say so.
+    Revoke(crate::pki::RevokeArgs),
+    /// Issue leaves anew now: by name, by component, or all.
+    Rotate(RotateArgs),
+    /// Replace an authority without losing a connection.
+    #[command(subcommand)]
+    RotateCa(RotateCaCommand),
+    /// Replace the key that service-account tokens are signed with.
+    #[command(subcommand)]
+    RotateSa(RotateSaCommand),
+    /// Show a certificate in words, or a PKI as a tree. Needs no open gate.
+    Show(crate::pki::ShowPkiArgs),
+    /// Sign a certificate request, as far as a rule allows it.
+    Sign(SignArgs),
     /// Make, judge, list and revoke join tokens.
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Revoke certificates, and issue the lists that say so.
-    Revoke(crate::pki::RevokeArgs),
-    /// Show a certificate in words, or a PKI as a tree. Needs no open gate.
-    Show(crate::pki::ShowPkiArgs),
     /// Validate every path, name, pair and list of a PKI; exit 1 when one fails. Needs no open gate.
     Verify(crate::pki::VerifyTreeArgs),
-}
-
-/// Which files a PKI consists of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Layout {
-    /// k3s: the folder `server` of the data directory
-    K3s,
-    /// RKE2: the folder `server` of the data directory
-    Rke2,
 }
 
 /// Kind and size of new keys.
@@ -165,41 +189,15 @@ Examples:
   fipsctl pki init ./server --seal-ca-keys --passphrase-fd 3 3<passphrase
   fipsctl pki init ./server --pin-fd 3 3<pin \\
       --ca-key 'client-ca=pkcs11:token=cp;object=client-ca?module-path=/usr/lib/hsm/p11.so&x-cmvp=4567'
-  fipsctl pki init ./server --dry-run")]
+  fipsctl pki init /etc/kubernetes --layout kubeadm --node-ip 10.0.0.11 --endpoint api.example.com:6443
+  fipsctl pki init ./pki --catalogue own.toml
+  fipsctl pki init ./server --dry-run
+
+Without --layout or --catalogue it is RKE2's.")]
 pub(crate) struct InitArgs {
-    /// The folder to make it in, `server` of the data directory; must not hold a PKI yet.
+    /// The folder to make it in: `server` of the data directory, or /etc/kubernetes; must not hold
+    /// a PKI yet.
     pub(crate) dir: PathBuf,
-    /// Which files it consists of.
-    #[arg(long, value_enum, default_value = "rke2")]
-    pub(crate) layout: Layout,
-    /// Name of this node [default: this machine's host name].
-    #[arg(long)]
-    pub(crate) node_name: Option<String>,
-    /// Address of this node; may be given several times.
-    #[arg(long)]
-    pub(crate) node_ip: Vec<IpAddr>,
-    /// Further name or address in the API server's serving certificate; may be given several times.
-    #[arg(long)]
-    pub(crate) san: Vec<String>,
-    /// DNS domain of the cluster.
-    #[arg(long, default_value = "cluster.local")]
-    pub(crate) cluster_domain: String,
-    /// First address of the service network.
-    #[arg(long, default_value = "10.43.0.1")]
-    pub(crate) service_ip: IpAddr,
-    /// Kind and size of every key.
-    #[arg(long, value_enum, default_value = "p256")]
-    pub(crate) key_type: KeyType,
-    /// Life of the authorities, in days.
-    #[arg(long, default_value_t = 3650, value_parser = clap::value_parser!(u32).range(1..=36500))]
-    pub(crate) ca_days: u32,
-    /// Life of the leaves, in days, at most that of the authorities [default: 365, or --ca-days where that is less].
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=36500))]
-    pub(crate) leaf_days: Option<u32>,
-    /// Data directory as the control plane will see it: kubeconfigs name files below it
-    /// [default: the parent of DIR, when DIR is called `server`].
-    #[arg(long)]
-    pub(crate) data_dir: Option<PathBuf>,
     /// Where an authority's key lies, on a token and made already; may be given several times.
     #[arg(long, value_name = "AUTHORITY=URI")]
     pub(crate) ca_key: Vec<String>,
@@ -208,6 +206,8 @@ pub(crate) struct InitArgs {
     pub(crate) seal_ca_keys: bool,
     #[command(flatten)]
     pub(crate) unlock: UnlockArgs,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
     /// Say what would be made, and make nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -221,10 +221,13 @@ pub(crate) struct InitArgs {
 Examples:
   fipsctl pki check /var/lib/rancher/rke2/server
   fipsctl pki check ./server --output table
-  fipsctl pki check ./server --output json | jq '.[] | select(.status != \"OK\")'")]
+  fipsctl pki check ./server --output json | jq '.[] | select(.status != \"OK\")'
+  fipsctl pki check /etc/kubernetes --layout kubeadm --node-ip 10.0.0.11")]
 pub(crate) struct CheckArgs {
     /// The folder of the PKI.
     pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) layout: LayoutArgs,
     /// How the result is printed.
     #[arg(short, long, value_enum, default_value = "text")]
     pub(crate) output: Format,
@@ -240,16 +243,20 @@ Examples:
   fipsctl pki renew ./server
   fipsctl pki renew ./server --all
   fipsctl pki renew ./server --passphrase-credential ca-keys
+  fipsctl pki renew ./server --all --service etcd
   fipsctl pki renew ./server --name etcd/server-client --name etcd/client")]
 pub(crate) struct RenewArgs {
     /// The folder of the PKI.
     pub(crate) dir: PathBuf,
-    /// Renew every leaf, due or not.
+    /// Renew every leaf, due or not; with --service, every one of those.
     #[arg(long, conflicts_with = "name")]
     pub(crate) all: bool,
     /// Renew this leaf, due or not; may be given several times.
     #[arg(long)]
     pub(crate) name: Vec<String>,
+    /// Look at the leaves and kubeconfigs of this component alone, such as etcd; may be given several times.
+    #[arg(long)]
+    pub(crate) service: Vec<String>,
     /// Due with less than this many days left, whatever the life.
     #[arg(long)]
     pub(crate) within_days: Option<u32>,
@@ -269,7 +276,7 @@ pub(crate) struct RenewArgs {
     pub(crate) output: Format,
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
+pub(crate) fn interval(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|error| format!("a time such as 30s or 1h is expected ({error})"))
 }

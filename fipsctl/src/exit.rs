@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use fips_boundary::certs::import::Reason;
 use fips_boundary::core::{self, Refusal};
 use fips_boundary::tls::{CertificateReason, Explanation};
 use fips_boundary::{certs, tls};
@@ -78,7 +79,14 @@ fn of_certs(error: &certs::Error) -> u8 {
     match error {
         // A strict boundary does not touch what was made under evaluation.
         certs::Error::Gate(_) | certs::Error::Refused(_) => REFUSED,
-        certs::Error::UnknownEntry { .. } => USAGE,
+        certs::Error::Import { reasons, .. }
+            if reasons
+                .iter()
+                .any(|reason| matches!(reason, Reason::Gate(_))) =>
+        {
+            REFUSED
+        }
+        certs::Error::UnknownEntry { .. } | certs::Error::UnknownService { .. } => USAGE,
         _ => FAILED,
     }
 }

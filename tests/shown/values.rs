@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex};
 use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
 use fips_boundary::certs::crl::{RevocationListParams, RevocationReason};
 use fips_boundary::certs::key::{self, KeySecrets, KeyType, KeyUnlock};
+use fips_boundary::certs::key::{self, KeyType};
+use fips_boundary::certs::pki::rotation::{Advance, Rotated};
 use fips_boundary::certs::pki::{RenewalPolicy, Target, Thresholds};
 use fips_boundary::certs::sealing::{
     self, Binding, FileKey, Passphrase, Secret, envelope, open_k3s_bootstrap,
@@ -421,7 +423,9 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
     let root = work.join("server");
     let store = DirStore::create_or_open(&root).unwrap();
     values.debug("fips_certs::store::dir::DirStore", &store);
-    let catalogue = Catalogue::new(Options::new(Program::Rke2, "localhost")).unwrap();
+    let mut options = Options::new(Program::Rke2, "localhost");
+    options.service_account_key = KeyType::P256;
+    let catalogue = Catalogue::new(options).unwrap();
     let (pki, report) = Pki::init(boundary, &store, catalogue, &SystemClock).unwrap();
     values.debug("fips_certs::pki::Pki", &pki);
     values.data("fips_certs::pki::report::Report", &report);
@@ -436,6 +440,14 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
         let file = fs::read(root.join(written)).unwrap();
         let der = key::from_pem(boundary, &file).unwrap().to_pkcs8().unwrap();
         values.secret(scalar(&der));
+    }
+    for (written, at) in [
+        ("cred/passwd", 0),
+        ("cred/ipsec.psk", 0),
+        ("cred/encryption-config.json", 190),
+    ] {
+        let file = fs::read(root.join(written)).unwrap();
+        values.secret(&file[at..at + 32]);
     }
     let diagnostic = Diagnostic::new().unwrap();
     let mut look = |name: &str, text: &[u8], mode| {
@@ -460,6 +472,12 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
         for blocked in &plan.blocked {
             values.data("fips_certs::pki::plan::Blocked", blocked);
         }
+        let diagnosis = pki.diagnose(&diagnostic, now, &[]).unwrap();
+        values.data("fips_certs::pki::recover::Diagnosis", &diagnosis);
+        for broken in &diagnosis.authorities {
+            values.data("fips_certs::pki::recover::Broken", broken);
+            values.data("fips_certs::pki::recover::Remedy", &broken.remedy);
+        }
         if let Err(error) = pki.renew(boundary, &plan, &SystemClock) {
             values.error("fips_certs::error::Error", &error);
         }
@@ -473,7 +491,78 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
         look(name, &file, 0o644);
         look(name, text.as_bytes(), 0o600);
     }
+    for name in [
+        "tls/service.key",
+        "cred/passwd",
+        "cred/ipsec.psk",
+        "cred/encryption-config.json",
+    ] {
+        let file = fs::read(root.join(name)).unwrap();
+        look(name, &file[..file.len() - 9], 0o600);
+        look(name, &file, 0o644);
+        look(name, text.as_bytes(), 0o600);
+    }
     look("tls/server-ca.crt", text.as_bytes(), 0o644);
+    rotations(values, boundary, &pki);
+}
+
+/// Rotations of a PKI whose keys are among the secrets, and the new keys they make.
+fn rotations(values: &mut Values, boundary: &Boundary, pki: &Pki<'_>) {
+    let diagnostic = Diagnostic::new().unwrap();
+    let now = SystemClock.now();
+    let rotation = pki.rotation("etcd/server-ca").unwrap();
+    values.debug("fips_certs::pki::rotation::Rotation", &rotation);
+    let keys = pki.key_rotation(None).unwrap();
+    values.debug("fips_certs::pki::rotation::keys::KeyRotation", &keys);
+    for outline in rotation.plan(&diagnostic, now).unwrap() {
+        values.data("fips_certs::pki::rotation::outline::Outline", &outline);
+    }
+    let mut steps = vec![
+        rotation.start(boundary, &SystemClock).unwrap(),
+        keys.start(boundary, None, &SystemClock).unwrap(),
+    ];
+    let mut advance = Advance::default();
+    advance.force = true;
+    for _ in 0..2 {
+        steps.push(rotation.next(boundary, &advance, &SystemClock).unwrap());
+        steps.push(keys.next(boundary, &advance, &SystemClock).unwrap());
+    }
+    for step in &steps {
+        values.data("fips_certs::pki::rotation::step::Step", step);
+    }
+    for status in [
+        rotation.status(&diagnostic, now).unwrap(),
+        keys.status(now).unwrap(),
+    ] {
+        values.data("fips_certs::pki::rotation::status::Status", &status);
+    }
+    for journal in pki.rotations().unwrap() {
+        values.data("fips_certs::pki::rotation::journal::Journal", &journal);
+        values.data(
+            "fips_certs::pki::rotation::journal::Rotated",
+            &journal.subject,
+        );
+        for passed in &journal.passed {
+            values.data("fips_certs::pki::rotation::journal::Passed", passed);
+        }
+        match &journal.subject {
+            Rotated::Authority(authorities) => {
+                values.data(
+                    "fips_certs::pki::rotation::journal::Authorities",
+                    &**authorities,
+                );
+                values.data(
+                    "fips_certs::pki::rotation::journal::Identity",
+                    &authorities.new,
+                );
+            }
+            Rotated::Keys(keys) => values.data("fips_certs::pki::rotation::journal::Keys", keys),
+            _ => {}
+        }
+    }
+    let recovered = pki.recover(boundary, &[], &SystemClock).unwrap();
+    values.data("fips_certs::pki::recover::Recovered", &recovered);
+    values.data("fips_certs::pki::recover::Diagnosis", &recovered.diagnosis);
 
     let targets = [Target::Entry("client-admin".into())];
     let now = SystemClock.now();

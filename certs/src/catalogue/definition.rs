@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Options;
+use super::{NodeOptions, Options};
 
 /// What stands for a whole catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,5 +10,9 @@ use super::Options;
 #[non_exhaustive]
 pub enum Definition {
     /// One of the tables this crate knows, with its options.
-    BuiltIn(Options),
+    BuiltIn(Box<Options>),
+    /// A catalogue of the user's own: the whole text of its TOML file.
+    Custom(String),
+    /// The tree of a node of RKE2 or k3s, below `<data-dir>/agent`.
+    Node(NodeOptions),
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::kubeconfig::Frame;
@@ -157,8 +158,65 @@ pub struct FileEntry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Content {
-    /// This text.
+    /// The configuration of secrets encryption at rest, with a fresh key of 256 bits.
+    EncryptionConfig(Encryption),
+    /// A table of users, each with the same fresh password: `PASSWORD,USER,USER,ROLE`.
+    Passwd(Vec<PasswdUser>),
+    /// 48 random bytes in hexadecimal, on one line.
+    PreSharedKey,
+    /// This text, which holds no secret.
     Text(String),
+}
+
+/// A user in a table of passwords.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PasswdUser {
+    /// The name.
+    pub name: String,
+    /// The role.
+    pub role: String,
+}
+
+/// How the API server encrypts secrets at rest. Its `secretbox` (XSalsa20-Poly1305) is no
+/// approved algorithm, and not one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encryption {
+    /// AES-CBC (SP 800-38A), what RKE2 and k3s write.
+    Aescbc,
+    /// AES-GCM (SP 800-38D) with random nonces: rotate the key before 2^32 writes.
+    Aesgcm,
+}
+
+impl Encryption {
+    /// As it stands in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aescbc => "aescbc",
+            Self::Aesgcm => "aesgcm",
+        }
+    }
+}
+
+impl std::str::FromStr for Encryption {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        match name {
+            "aescbc" => Ok(Self::Aescbc),
+            "aesgcm" => Ok(Self::Aesgcm),
+            "secretbox" => Err(Error::Catalogue {
+                option: "encryption".into(),
+                why: "secretbox is XSalsa20-Poly1305, which is no approved algorithm; use aescbc \
+                      or aesgcm"
+                    .into(),
+            }),
+            _ => Err(Error::Catalogue {
+                option: "encryption".into(),
+                why: format!("{name:?} is neither aescbc nor aesgcm"),
+            }),
+        }
+    }
 }
 
 impl AuthorityEntry {

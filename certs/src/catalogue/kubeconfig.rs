@@ -188,7 +188,8 @@ impl KubeconfigEntry {
                 }
             }
             Credentials::Embedded => {
-                if found.files != Files::NONE {
+                // The kubelet's, once it renews its leaf itself.
+                if found.files != Files::NONE && !(self.optional && found.by_files_alone()) {
                     differences.push("it names certificates by file, besides its data".into());
                 }
             }
@@ -269,6 +270,14 @@ impl Found {
                 key: user.user.client_key,
             },
         })
+    }
+
+    /// Whether the user's leaf and key are named by file, and not embedded.
+    pub(crate) fn by_files_alone(&self) -> bool {
+        self.files.certificate.is_some()
+            && self.files.key.is_some()
+            && self.certificate.is_none()
+            && self.key.is_none()
     }
 
     /// The user's key as a PEM file.

@@ -1,9 +1,12 @@
 //! What a PKI consists of, as data: authorities, leaves, kubeconfigs, keys and other files, one
 //! row each.
 
+mod custom;
 mod definition;
 mod entry;
+mod kubeadm;
 mod kubeconfig;
+mod node;
 mod options;
 mod rke2;
 
@@ -15,11 +18,13 @@ use crate::store::EntryPath;
 
 pub use definition::Definition;
 pub use entry::{
-    AuthorityEntry, Content, Credentials, FileEntry, KeySetEntry, KubeconfigEntry, LeafEntry, Place,
+    AuthorityEntry, Content, Credentials, Encryption, FileEntry, KeySetEntry, KubeconfigEntry,
+    LeafEntry, PasswdUser, Place,
 };
 pub use kubeconfig::Frame;
 pub(crate) use kubeconfig::{Found, User};
-pub use options::{Options, Program};
+pub use node::NodeOptions;
+pub use options::{Admins, Options, Override, Program};
 
 /// Where this crate keeps its own state, below the root of a store.
 pub(crate) const STATE: &str = "fips/";
@@ -83,7 +88,66 @@ impl Catalogue {
     ///
     /// [`Error::Catalogue`] and [`Error::Name`] for options that make no sense.
     pub fn new(options: Options) -> Result<Self, Error> {
-        rke2::catalogue(options)
+        let external = options.external_authorities.clone();
+        let mut catalogue = match options.program {
+            Program::K3s | Program::Rke2 => rke2::catalogue(options),
+            Program::Kubeadm => kubeadm::catalogue(options),
+        }?;
+        for name in external {
+            let entry = catalogue
+                .authorities
+                .iter_mut()
+                .find(|entry| entry.name == name);
+            let entry = entry.ok_or_else(|| Error::Catalogue {
+                option: "external_authorities".into(),
+                why: format!("{name:?} is no authority of this catalogue"),
+            })?;
+            entry.key = None;
+        }
+        Ok(catalogue)
+    }
+
+    /// The tree of a node of RKE2 or k3s below `<data-dir>/agent`: the certificates of the
+    /// server's authorities without their keys, and the node's leaves and kubeconfigs.
+    /// [`Pki::make_node`](crate::Pki::make_node) makes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Catalogue`] and [`Error::Name`] for options that make no sense.
+    pub fn node(options: NodeOptions) -> Result<Self, Error> {
+        node::catalogue(options)
+    }
+
+    /// A catalogue of the user's own, as TOML.
+    ///
+    /// ```
+    /// use fips_certs::catalogue::Catalogue;
+    ///
+    /// let catalogue = Catalogue::from_toml(
+    ///     r#"
+    ///     [[authority]]
+    ///     name = "ca"
+    ///     common_name = "example-ca"
+    ///
+    ///     [[leaf]]
+    ///     name = "web"
+    ///     common_name = "web"
+    ///     names = ["web.example.org", "192.0.2.1"]
+    ///     usages = "server"
+    ///     issuer = "ca"
+    ///     "#,
+    /// )?;
+    /// assert_eq!(catalogue.leaf("web").unwrap().file().as_str(), "web.crt");
+    /// # Ok::<(), fips_certs::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CatalogueFile`] with the line, for what is no TOML, has an unknown field, or
+    /// makes no sense: an authority that is not there, a circle of them, a file that two entries
+    /// share or that lies outside.
+    pub fn from_toml(text: &str) -> Result<Self, Error> {
+        custom::catalogue(text)
     }
 
     /// The catalogue a definition stands for.
@@ -93,7 +157,9 @@ impl Catalogue {
     /// [`Error::Catalogue`] and [`Error::Name`] for one that makes no sense.
     pub fn from_definition(definition: Definition) -> Result<Self, Error> {
         match definition {
-            Definition::BuiltIn(options) => Self::new(options),
+            Definition::BuiltIn(options) => Self::new(*options),
+            Definition::Custom(text) => Self::from_toml(&text),
+            Definition::Node(options) => Self::node(options),
         }
     }
 
@@ -274,6 +340,8 @@ impl Catalogue {
         for path in entry.paths() {
             self.path(&entry.name, path)?;
         }
+        let public = std::iter::once(&entry.certificate).chain(&entry.nochain);
+        public_names(&entry.name, public)?;
         self.authorities.push(entry);
         Ok(())
     }
@@ -295,6 +363,7 @@ impl Catalogue {
                 }
             }
             Place::Pair { certificate, key } => {
+                public_names(&entry.name, [certificate])?;
                 self.path(&entry.name, certificate)?;
                 self.path(&entry.name, key)?;
             }
@@ -315,17 +384,16 @@ impl Catalogue {
         Ok(())
     }
 
-    #[expect(dead_code, reason = "no table has any yet")]
     fn add_key_set(&mut self, entry: KeySetEntry) -> Result<(), Error> {
         for path in entry.paths() {
             self.path(&entry.name, path)?;
         }
+        public_names(&entry.name, &entry.public)?;
         self.name(&entry.name, At::KeySet(self.key_sets.len()))?;
         self.key_sets.push(entry);
         Ok(())
     }
 
-    #[expect(dead_code, reason = "no table has any yet")]
     fn add_file(&mut self, entry: FileEntry) -> Result<(), Error> {
         self.path(&entry.name, &entry.path)?;
         self.name(&entry.name, At::File(self.files.len()))?;
@@ -333,15 +401,53 @@ impl Catalogue {
         Ok(())
     }
 
-    /// The whole: each kubeconfig has its leaf.
-    fn finished(self) -> Result<Self, Error> {
+    /// The whole: each kubeconfig has its leaf, and single entries what is different for them.
+    fn finished(mut self, overrides: &BTreeMap<String, Override>) -> Result<Self, Error> {
+        for (name, other) in overrides {
+            self.change(name, other)?;
+        }
         for entry in &self.kubeconfigs {
             if self.leaf(&entry.leaf).is_none() {
                 let why = format!("its leaf {:?} is not in the catalogue", entry.leaf);
                 return Err(flaw(&entry.name, &why));
             }
         }
+        for entry in &self.leaves {
+            if let Some(issuer) = self.authority(&entry.issuer) {
+                options::judge_order(&entry.name, entry.lifetime, issuer.lifetime)?;
+            }
+        }
         Ok(self)
+    }
+
+    fn change(&mut self, name: &str, other: &Override) -> Result<(), Error> {
+        let (lifetime, key_type) = match self.names.get(name) {
+            Some(At::Authority(at)) => {
+                let entry = &mut self.authorities[*at];
+                (Some(&mut entry.lifetime), &mut entry.key_type)
+            }
+            Some(At::KeySet(at)) => (None, &mut self.key_sets[*at].key_type),
+            Some(At::Leaf(at)) => {
+                let entry = &mut self.leaves[*at];
+                (Some(&mut entry.lifetime), &mut entry.key_type)
+            }
+            Some(At::File(_) | At::Kubeconfig(_) | At::Nochain(_)) | None => {
+                let why = "the catalogue has no authority, leaf or key of that name";
+                return Err(flaw(&format!("overrides.{name}"), why));
+            }
+        };
+        if let Some(wanted) = other.key_type {
+            *key_type = wanted;
+        }
+        match (lifetime, other.lifetime) {
+            (Some(lifetime), Some(wanted)) => *lifetime = wanted,
+            (None, Some(_)) => {
+                let why = "a key without a certificate has no lifetime";
+                return Err(flaw(&format!("overrides.{name}.lifetime"), why));
+            }
+            (_, None) => {}
+        }
+        Ok(())
     }
 
     fn known_authority(&self, entry: &str, name: &str) -> Result<(), Error> {
@@ -371,7 +477,41 @@ impl Catalogue {
         if !self.paths.insert(path.clone()) {
             return Err(flaw(entry, &format!("{path} is there twice")));
         }
+        // A file cannot be a folder of another one.
+        let text = path.as_str();
+        let mut folders = text.match_indices('/').map(|(end, _)| &text[..end]);
+        let folder = folders.find(|folder| {
+            EntryPath::new(*folder).is_ok_and(|folder| self.paths.contains(&folder))
+        });
+        if let Some(folder) = folder {
+            return Err(flaw(entry, &format!("{path} lies below the file {folder}")));
+        }
+        // A space is the first character a name below can begin with.
+        let first = EntryPath::new(format!("{text}/ ")).ok();
+        let next = first.and_then(|first| self.paths.range(first..).next());
+        let below = next.and_then(|found| found.as_str().strip_prefix(text));
+        if below.is_some_and(|rest| rest.starts_with('/')) {
+            let why = format!("{path} is the folder of another file");
+            return Err(flaw(entry, &why));
+        }
         Ok(())
+    }
+}
+
+/// Refuses a public file whose name says that it is secret.
+fn public_names<'p>(
+    entry: &str,
+    paths: impl IntoIterator<Item = &'p EntryPath>,
+) -> Result<(), Error> {
+    match paths
+        .into_iter()
+        .find(|path| path.as_str().ends_with(".key"))
+    {
+        None => Ok(()),
+        Some(path) => Err(flaw(
+            entry,
+            &format!("{path} holds no key; call it otherwise"),
+        )),
     }
 }
 

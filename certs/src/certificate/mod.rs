@@ -1,8 +1,9 @@
 //! A certificate as read: the fields this crate looks at, and its signature.
 
 mod description;
-mod parse;
-mod signature;
+pub(crate) mod name;
+pub(crate) mod parse;
+pub(crate) mod signature;
 
 use std::fmt;
 
@@ -14,7 +15,8 @@ use crate::names::SubjectAltName;
 use crate::pem;
 
 pub use description::Description;
-pub(crate) use parse::{content_of_algorithm, distinguished_name, judge_key, outer};
+pub(crate) use name::distinguished_name;
+pub(crate) use parse::{content_of_algorithm, judge_key, outer};
 pub use signature::NotIssued;
 pub(crate) use signature::{is_signature_algorithm, scheme};
 
@@ -46,6 +48,9 @@ pub(crate) struct Facts {
     pub(crate) key_usages: Option<KeyUsages>,
     pub(crate) extended_usages: Vec<String>,
     pub(crate) names: Vec<FoundName>,
+    pub(crate) constrains_names: bool,
+    /// Critical extensions that nobody here acts upon, by their identifiers.
+    pub(crate) unknown_critical: Vec<String>,
     pub(crate) subject_key_id: Option<Vec<u8>>,
     pub(crate) authority_key_id: Option<Vec<u8>>,
     pub(crate) key_name: String,

@@ -3,26 +3,26 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use fips_core::EVALUATION_MARK;
-use fips_core::rfc4514::{self, Attribute};
 use fips_core::verification::is_allowed_exponent;
-use x509_parser::asn1_rs::{Any, FromDer, Oid, ToDer};
+use x509_parser::asn1_rs::{Any, FromDer, Oid};
 use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::{ExtendedKeyUsage, GeneralName, ParsedExtension};
+use x509_parser::extensions::{ExtendedKeyUsage, GeneralName, ParsedExtension, X509Extension};
 use x509_parser::oid_registry::{
-    OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER, OID_X509_EXT_SUBJECT_KEY_IDENTIFIER,
+    OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER, OID_X509_EXT_NAME_CONSTRAINTS,
+    OID_X509_EXT_SUBJECT_KEY_IDENTIFIER,
 };
 use x509_parser::public_key::PublicKey;
-use x509_parser::x509::{AttributeTypeAndValue, SubjectPublicKeyInfo, X509Name, X509Version};
+use x509_parser::x509::{SubjectPublicKeyInfo, X509Name, X509Version};
 
+use super::name::{distinguished_name, text};
 use super::{Facts, FoundName, KeyUsages};
+use crate::der;
 use crate::names::SubjectAltName;
 
 pub(super) fn facts(der: &[u8]) -> Result<Facts, String> {
-    let (rest, x509) =
+    der::bounded(der).map_err(|why| why.to_string())?;
+    let (_, x509) =
         X509Certificate::from_der(der).map_err(|error| format!("DER does not parse: {error}"))?;
-    if !rest.is_empty() {
-        return Err(format!("{} bytes follow the certificate", rest.len()));
-    }
     if x509.version() != X509Version::V3 {
         return Err("not of version 3, so it has no extensions (RFC 5280 §4.1.2.1)".into());
     }
@@ -84,6 +84,8 @@ pub(super) fn facts(der: &[u8]) -> Result<Facts, String> {
             crl_sign: usage.value.crl_sign(),
         }),
         extended_usages: extended.map_or_else(Vec::new, |usage| purposes(usage.value)),
+        constrains_names: extensions.contains_key(&OID_X509_EXT_NAME_CONSTRAINTS),
+        unknown_critical: unknown_critical(x509.extensions()),
         names: names.map_or_else(Vec::new, |names| {
             names.value.general_names.iter().map(name).collect()
         }),
@@ -99,47 +101,6 @@ pub(super) fn facts(der: &[u8]) -> Result<Facts, String> {
     })
 }
 
-fn text(attribute: &AttributeTypeAndValue<'_>) -> String {
-    match attribute.as_str() {
-        Ok(text) => text.to_owned(),
-        Err(_) => String::from_utf8_lossy(attribute.as_slice()).into_owned(),
-    }
-}
-
-/// The name by RFC 4514; a value that is no text is shown as the hexadecimal of its DER (§2.4).
-pub(crate) fn distinguished_name(name: &X509Name<'_>) -> Result<String, String> {
-    let owned: Vec<Vec<_>> = name
-        .iter_rdn()
-        .map(|relative| {
-            relative
-                .iter()
-                .map(|attribute| {
-                    let der = attribute.attr_value().to_der_vec();
-                    let der = der.map_err(|_| "a value of a name cannot be written again")?;
-                    Ok((
-                        attribute.attr_type().to_id_string(),
-                        attribute.as_str().ok(),
-                        der,
-                    ))
-                })
-                .collect()
-        })
-        .collect::<Result<_, &str>>()?;
-    let names: Vec<Vec<Attribute<'_>>> = owned
-        .iter()
-        .map(|relative| {
-            let attributes = relative.iter().map(|(oid, text, bytes)| Attribute {
-                oid,
-                text: *text,
-                bytes,
-            });
-            attributes.collect()
-        })
-        .collect();
-    Ok(rfc4514::distinguished_name(&names))
-}
-
-/// The bytes that are signed, and the content of the algorithm beside them.
 /// Whether the certificate, its algorithm and its signature begin with the very tags they must:
 /// the parser takes a sequence of any class, and no signature covers these bytes.
 fn outer_is_strict(der: &[u8]) -> bool {
@@ -154,6 +115,7 @@ fn outer_is_strict(der: &[u8]) -> bool {
     tags() == Some([SEQUENCE, SEQUENCE, BIT_STRING])
 }
 
+/// The bytes that are signed, and the content of the algorithm beside them.
 pub(crate) fn outer(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (_, certificate) = Any::from_der(der).ok()?;
     let content = certificate.data;
@@ -178,7 +140,29 @@ pub(crate) fn content_of_algorithm<'a>(
     Some(Any::from_der(rest).ok()?.1.data)
 }
 
-fn algorithm_of_key(info: &SubjectPublicKeyInfo<'_>) -> Option<Vec<u8>> {
+/// The critical extensions that nobody here acts upon (RFC 5280 §4.2: then the certificate is to
+/// be refused). Name constraints stand apart.
+fn unknown_critical(extensions: &[X509Extension<'_>]) -> Vec<String> {
+    extensions
+        .iter()
+        .filter(|extension| extension.critical)
+        .filter(|extension| {
+            !matches!(
+                extension.parsed_extension(),
+                ParsedExtension::AuthorityKeyIdentifier(_)
+                    | ParsedExtension::BasicConstraints(_)
+                    | ParsedExtension::ExtendedKeyUsage(_)
+                    | ParsedExtension::KeyUsage(_)
+                    | ParsedExtension::NameConstraints(_)
+                    | ParsedExtension::SubjectAlternativeName(_)
+                    | ParsedExtension::SubjectKeyIdentifier(_)
+            )
+        })
+        .map(|extension| extension.oid.to_id_string())
+        .collect()
+}
+
+pub(crate) fn algorithm_of_key(info: &SubjectPublicKeyInfo<'_>) -> Option<Vec<u8>> {
     let (_, info) = Any::from_der(info.raw).ok()?;
     Some(Any::from_der(info.data).ok()?.1.data.to_vec())
 }
@@ -198,6 +182,9 @@ pub(crate) fn judge_key(info: &SubjectPublicKeyInfo<'_>) -> (String, bool) {
                 Some("1.2.840.10045.3.1.7") => ("ECDSA P-256".into(), true),
                 Some("1.3.132.0.34") => ("ECDSA P-384".into(), true),
                 Some("1.3.132.0.35") => ("ECDSA P-521".into(), true),
+                Some("1.2.840.10045.3.1.1") => ("ECDSA P-192".into(), false),
+                Some("1.3.132.0.10") => ("ECDSA on secp256k1".into(), false),
+                Some("1.3.132.0.33") => ("ECDSA P-224".into(), false),
                 Some(other) => (format!("ECDSA on curve {other}"), false),
                 None => ("ECDSA on an unnamed curve".into(), false),
             }
@@ -209,11 +196,20 @@ pub(crate) fn judge_key(info: &SubjectPublicKeyInfo<'_>) -> (String, bool) {
             }
             (format!("RSA {bits}"), (2048..=8192).contains(&bits))
         }
-        _ => (format!("algorithm {}", info.algorithm.algorithm), false),
+        _ => (algorithm_of(&info.algorithm.algorithm), false),
     }
 }
 
-fn purposes(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
+fn algorithm_of(oid: &Oid<'_>) -> String {
+    match oid.to_id_string().as_str() {
+        "1.2.840.10040.4.1" => "DSA".into(),
+        "1.3.101.112" => "Ed25519".into(),
+        "1.3.101.113" => "Ed448".into(),
+        other => format!("algorithm {other}"),
+    }
+}
+
+pub(crate) fn purposes(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
     [
         (usage.server_auth, "ServerAuth"),
         (usage.client_auth, "ClientAuth"),
@@ -230,7 +226,7 @@ fn purposes(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
     .collect()
 }
 
-fn name(name: &GeneralName<'_>) -> FoundName {
+pub(crate) fn name(name: &GeneralName<'_>) -> FoundName {
     let known = match name {
         GeneralName::DNSName(name) => SubjectAltName::dns(*name).ok(),
         GeneralName::IPAddress(bytes) => address(bytes).map(SubjectAltName::Ip),

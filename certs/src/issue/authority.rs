@@ -226,7 +226,7 @@ impl Authority {
         &self,
         params: &CertificateParams,
         public: &EncodedKey<'_>,
-        subject: &Subject,
+        subject: &dyn ToString,
     ) -> Result<Certificate, Error> {
         let issuer = Issuer::from_params(&self.issuer, Encoder::new(&*self.signer));
         let issued = params
@@ -236,8 +236,19 @@ impl Authority {
     }
 }
 
+/// Whether a subject would stand in what its authority issues byte for byte.
+pub(crate) fn is_rewritable(subject_der: &[u8]) -> bool {
+    let Some(distinguished_name) = distinguished_name(subject_der) else {
+        return false;
+    };
+    let mut issuer = CertificateParams::default();
+    issuer.distinguished_name = distinguished_name;
+    issuer.key_identifier_method = KeyIdMethod::PreSpecified(vec![0]);
+    encoded(&issuer).is_ok_and(|encoded| encoded == subject_der)
+}
+
 /// The name as rcgen holds it; `None` for an attribute it cannot hold.
-fn distinguished_name(der: &[u8]) -> Option<DistinguishedName> {
+pub(crate) fn distinguished_name(der: &[u8]) -> Option<DistinguishedName> {
     let (_, name) = X509Name::from_der(der).ok()?;
     let mut distinguished_name = DistinguishedName::new();
     for attribute in name.iter_attributes() {

@@ -53,7 +53,7 @@ impl<'s> Encoder<'s> {
     }
 
     /// What went wrong while encoding for `subject`.
-    pub(crate) fn error(&self, error: &rcgen::Error, subject: impl ToString) -> Error {
+    pub(crate) fn error(&self, error: &rcgen::Error, subject: &(impl ToString + ?Sized)) -> Error {
         self.failure.take().unwrap_or_else(|| Error::Encode {
             subject: subject.to_string(),
             why: error.to_string(),

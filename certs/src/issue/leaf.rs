@@ -44,6 +44,10 @@ impl LeafParams {
         self
     }
 
+    pub(crate) fn usages(&self) -> Usages {
+        self.usages
+    }
+
     /// Issues the leaf for the public half of `key`.
     ///
     /// It begins [`BACKDATE`](super::BACKDATE) before now and ends after its lifetime, neither

@@ -1,6 +1,7 @@
 //! Issuing certificates: parameters in, a certificate out, the keys passed beside.
 
 mod authority;
+mod cross;
 mod encoder;
 mod leaf;
 mod signer;
@@ -14,7 +15,11 @@ use time::OffsetDateTime;
 use crate::certificate::Certificate;
 use crate::error::Error;
 
+pub(crate) use encoder::EncodedKey;
+
 pub use authority::{Authority, AuthorityParams};
+pub(crate) use authority::{distinguished_name, is_rewritable};
+pub(crate) use encoder::Encoder;
 pub use leaf::LeafParams;
 pub use signer::{IntoSigner, Signer};
 

@@ -1,6 +1,7 @@
 //! Private keys on disk: the types that are issued, and their PEM forms.
 
 mod pkcs11_uri;
+mod public;
 mod public_half;
 mod sealed;
 mod source;
@@ -11,18 +12,22 @@ use std::fmt;
 
 use fips_core::Boundary;
 use fips_core::signing::{KeyAlgorithm, PrivateKey, Scheme};
+use rcgen::PublicKeyData;
 use rustls_pki_types::PrivateKeyDer;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
+use crate::issue::EncodedKey;
 use crate::pem;
 
 pub use pkcs11_uri::Pkcs11Uri;
+pub use public::PublicKey;
 pub(crate) use public_half::PublicHalf;
 pub use sealed::{SEALED_LABEL, from_sealed_pem, is_sealed, to_sealed_pem};
 pub use source::KeySource;
 pub use subject::SubjectKey;
+pub(crate) use subject::named;
 pub use unlock::{KeySecrets, KeyUnlock};
 
 /// The keys this crate makes certificates for. P-521 is verified, not issued.
@@ -160,8 +165,45 @@ pub fn from_pem(boundary: &Boundary, file: &[u8]) -> Result<PrivateKey, Error> {
     })
 }
 
-/// The one key of a file. `EC PARAMETERS` before it, as OpenSSL writes them, are passed over.
+/// Reads a file with one or more unencrypted keys, in its order: a set that service-account
+/// tokens are verified by, the first key the one that signs.
+///
+/// # Errors
+///
+/// [`Error::Key`] as [`from_pem`].
+pub fn each_from_pem(boundary: &Boundary, file: &[u8]) -> Result<Vec<PrivateKey>, Error> {
+    let keys = every_key(file).map_err(|why| Error::Key { why })?;
+    keys.iter()
+        .map(|der| {
+            PrivateKey::from_der(boundary, der).map_err(|error| Error::Key {
+                why: error.to_string(),
+            })
+        })
+        .collect()
+}
+
+/// The public half as one PEM section `PUBLIC KEY` (SubjectPublicKeyInfo, RFC 7468 §13).
+///
+/// # Errors
+///
+/// [`Error::Key`] for a key of a type that is not issued for.
+pub fn public_to_pem<K: SubjectKey + ?Sized>(key: &K) -> Result<String, Error> {
+    let der = EncodedKey::new(key)?.subject_public_key_info();
+    Ok(std::mem::take(&mut *pem::encode("PUBLIC KEY", &der)))
+}
+
+/// The one key of a file.
 fn one_key(file: &[u8]) -> Result<Zeroizing<PrivateKeyDer<'static>>, String> {
+    let mut keys = every_key(file)?;
+    match (keys.pop(), keys.is_empty()) {
+        (Some(key), true) => Ok(key),
+        _ => Err("holds several keys where one is expected".into()),
+    }
+}
+
+/// The keys of a file, at least one. `EC PARAMETERS` before one, as OpenSSL writes them, are
+/// passed over.
+fn every_key(file: &[u8]) -> Result<Vec<Zeroizing<PrivateKeyDer<'static>>>, String> {
     if is_encrypted(file) {
         return Err(
             "it is encrypted, under a key-derivation this boundary does not run; decrypt it where \
@@ -174,23 +216,23 @@ fn one_key(file: &[u8]) -> Result<Zeroizing<PrivateKeyDer<'static>>, String> {
             "it is sealed: give the passphrase or the key file that it was sealed under".into(),
         );
     }
-    let mut found = None;
+    let mut found = Vec::new();
     for section in pem::sections(file)? {
         match section.private_key().map_err(pem::not_pem)? {
             None if section.label() == b"EC PARAMETERS" => {}
             None => {
                 return Err(format!(
-                    "holds a section {} where one private key is expected",
+                    "holds a section {} where a private key is expected",
                     pem::name(&section)
                 ));
             }
-            Some(_) if found.is_some() => {
-                return Err("holds several keys where one is expected".into());
-            }
-            key => found = key,
+            Some(key) => found.push(key),
         }
     }
-    found.ok_or_else(|| "holds no PEM section with a private key".into())
+    if found.is_empty() {
+        return Err("holds no PEM section with a private key".into());
+    }
+    Ok(found)
 }
 
 /// PKCS#8 encryption (RFC 5958 §3), or the older header of RFC 1421 §4.6.1.1.

@@ -3,7 +3,7 @@
 use rustls_pki_types::PrivateKeyDer;
 use x509_parser::asn1_rs::{Any, BitString, Class, FromDer, Integer, OctetString, Tag, ToDer};
 
-use super::one_key;
+use super::{every_key, one_key};
 
 /// The public key as stated in a key's file: enough to see whether a pair is torn, without an
 /// open gate. Whether the secret fits is the module's question, asked when the key is loaded.
@@ -18,7 +18,17 @@ pub(crate) enum PublicHalf {
 impl PublicHalf {
     /// Reads the file of one key.
     pub(crate) fn of_file(file: &[u8]) -> Result<Self, String> {
-        let half = match &*one_key(file)? {
+        Self::of_key(&*one_key(file)?)
+    }
+
+    /// Reads the file of several keys, in its order.
+    pub(crate) fn each_of_file(file: &[u8]) -> Result<Vec<Self>, String> {
+        let keys = every_key(file)?;
+        keys.iter().map(|key| Self::of_key(key)).collect()
+    }
+
+    fn of_key(key: &PrivateKeyDer<'_>) -> Result<Self, String> {
+        let half = match key {
             PrivateKeyDer::Pkcs1(der) => rsa(der.secret_pkcs1_der()),
             PrivateKeyDer::Pkcs8(der) => pkcs8(der.secret_pkcs8_der()),
             PrivateKeyDer::Sec1(der) => sec1(der.secret_sec1_der()),

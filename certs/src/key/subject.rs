@@ -32,16 +32,20 @@ impl SubjectKey for PrivateKey {
 /// A certificate stands for the key it names: for another one of the same key.
 impl SubjectKey for Certificate {
     fn key_type(&self) -> Result<KeyType, Error> {
-        let name = &self.facts().key_name;
-        KeyType::ALL
-            .into_iter()
-            .find(|key_type| key_type.algorithm().name() == name)
-            .ok_or_else(|| not_issued(name))
+        named(&self.facts().key_name)
     }
 
     fn public_key(&self) -> &[u8] {
         self.public_key()
     }
+}
+
+/// The type of a public key by its kind and size in words.
+pub(crate) fn named(name: &str) -> Result<KeyType, Error> {
+    KeyType::ALL
+        .into_iter()
+        .find(|key_type| key_type.algorithm().name() == name)
+        .ok_or_else(|| not_issued(name))
 }
 
 fn not_issued(found: impl std::fmt::Display) -> Error {

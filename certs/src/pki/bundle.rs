@@ -71,6 +71,17 @@ impl Bundle {
         &self.certificates[..self.chain]
     }
 
+    /// The authority's own name and key under others' signatures, among the added trust.
+    pub(super) fn crosses(&self) -> impl Iterator<Item = &Certificate> {
+        let first = self.first().map(Certificate::facts);
+        self.added().iter().filter(move |added| {
+            let facts = added.facts();
+            first.is_some_and(|first| {
+                facts.subject_der == first.subject_der && facts.public_key == first.public_key
+            })
+        })
+    }
+
     /// Trust that is only added.
     pub(super) fn added(&self) -> &[Certificate] {
         &self.certificates[self.chain..]

@@ -11,7 +11,7 @@ use super::files::{self, Pair};
 use super::record::Made;
 use super::revoked::Revoked;
 use super::row::{Kind, Row, Status};
-use super::{Pki, drift, parallel};
+use super::{Pki, drift, once, parallel};
 use crate::catalogue::{AuthorityEntry, KubeconfigEntry, LeafEntry, STATE};
 use crate::certificate::Certificate;
 use crate::error::Error;
@@ -70,8 +70,8 @@ struct Checker<'a> {
 }
 
 impl Pki<'_> {
-    /// Looks at every certificate of the store: those of the catalogue, first to last, and
-    /// after them every other `.crt` file.
+    /// Looks at every certificate of the store: those of the catalogue, first to last, then its
+    /// kubeconfigs, keys and other files, and after them every other `.crt` file.
     ///
     /// A file that cannot be read or decoded is a row, not an error.
     ///
@@ -131,6 +131,16 @@ impl Pki<'_> {
                 .into_iter()
                 .for_each(&mut *sink);
         }
+        for entry in self.catalogue.key_sets() {
+            once::keys_row(self.store, entry)
+                .into_iter()
+                .for_each(&mut *sink);
+        }
+        for entry in self.catalogue.files() {
+            once::file_row(self.store, entry)
+                .into_iter()
+                .for_each(&mut *sink);
+        }
     }
 
     fn checker<'a>(
@@ -165,6 +175,7 @@ impl Checker<'_> {
                 row.worsen(status, reason);
             }
             if self.pki.made_here()
+                && entry.key.is_some()
                 && let Some(reason) = drift::of_key(first, entry.key_type)
             {
                 row.worsen(Status::Warning, reason);

@@ -106,6 +106,11 @@ pub(super) fn of_key(certificate: &Certificate, wanted: KeyType) -> Option<Strin
 /// that another program made may stand alone where its authority is a root: every peer has that.
 pub(super) fn of_chain(after: &[Certificate], issuer: &Bundle, foreign: bool) -> Option<String> {
     let chain = issuer.chain();
+    // In a rotation others' signatures on the authority come first.
+    let crosses = after
+        .iter()
+        .take_while(|one| issuer.crosses().any(|cross| cross == *one));
+    let after = &after[crosses.count()..];
     if after.is_empty() && foreign && chain.len() == 1 {
         return None;
     }

@@ -10,7 +10,7 @@ use super::issuer::Issuer;
 use super::read_back::Staged;
 use super::record::{self, Made, Record};
 use super::report::{Issued, Report};
-use super::{Pki, keys, stage};
+use super::{Pki, keys, once, stage};
 use crate::audit::{self, Event, EventKind};
 use crate::catalogue::Catalogue;
 use crate::clock::{Clock, FixedClock};
@@ -20,7 +20,7 @@ use crate::key::{self, KeySecrets, KeySource, KeyUnlock};
 use crate::store::{EntryPath, Secrecy, Store};
 
 /// Room below each authority for one more: the cross-signed successor of a rotation.
-const ROOM: u8 = 1;
+pub(super) const ROOM: u8 = 1;
 
 impl<'s> Pki<'s> {
     /// Every file that [`init`](Self::init) writes: those of `catalogue`, and the record. The
@@ -131,6 +131,12 @@ impl<'s> Pki<'s> {
         }
         for entry in catalogue.kubeconfigs() {
             staged = stage::kubeconfig(staged, store, &catalogue, entry)?;
+        }
+        for entry in catalogue.key_sets() {
+            staged = once::new_keys(staged, boundary, entry)?;
+        }
+        for entry in catalogue.files() {
+            staged = once::new_file(staged, entry)?;
         }
         let mut record = Record::new(boundary, Made::Here, catalogue.definition().clone(), now);
         record.key_sources = catalogue.key_sources().clone();

@@ -18,16 +18,44 @@ use crate::issue::Authority;
 pub(super) struct Issuer {
     pub(super) authority: Authority,
     pub(super) chain: Arc<[Certificate]>,
+    /// Its certificates under other authorities' signatures, for who trusts those alone: they
+    /// follow a leaf first.
+    pub(super) crosses: Arc<[Certificate]>,
+}
+
+/// What follows the leaves of an authority.
+#[derive(Debug)]
+pub(super) struct Above {
+    pub(super) chain: Arc<[Certificate]>,
+    pub(super) crosses: Arc<[Certificate]>,
 }
 
 impl Issuer {
+    /// What follows its leaves.
+    pub(super) fn above(&self) -> Above {
+        Above {
+            chain: Arc::clone(&self.chain),
+            crosses: Arc::clone(&self.crosses),
+        }
+    }
+
     /// One that was just made, below the authorities of `above`.
     pub(super) fn new(authority: Authority, above: Option<&Self>) -> Self {
         let own = std::iter::once(authority.certificate().clone());
         let above = above.map_or(&[][..], |above| &above.chain);
         Self {
             chain: own.chain(above.iter().cloned()).collect(),
+            crosses: Arc::default(),
             authority,
+        }
+    }
+
+    /// The authority of a file.
+    pub(super) fn of_bundle(authority: Authority, bundle: &Bundle) -> Self {
+        Self {
+            authority,
+            chain: bundle.chain().into(),
+            crosses: bundle.crosses().cloned().collect(),
         }
     }
 }
@@ -55,10 +83,10 @@ impl Pki<'_> {
         let first = bundle
             .first()
             .ok_or_else(|| refuse("its file holds no certificate".into()))?;
-        Ok(Issuer {
-            authority: Authority::load(first.clone(), self.signer(boundary, entry)?)?,
-            chain: bundle.chain().into(),
-        })
+        Ok(Issuer::of_bundle(
+            Authority::load(first.clone(), self.signer(boundary, entry)?)?,
+            &bundle,
+        ))
     }
 }
 

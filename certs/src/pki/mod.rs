@@ -1,21 +1,29 @@
 //! The engine: makes, checks and renews a PKI by its catalogue.
 
+mod adopt;
 mod bundle;
 mod check;
 mod drift;
 mod files;
 mod gate;
+mod import;
 mod init;
+mod issue;
 mod issuer;
 mod keys;
+mod node;
+mod once;
 mod parallel;
 mod plan;
 mod read_back;
 mod record;
+mod recover;
 mod renew;
 mod report;
+mod requests;
 mod revoke;
 mod revoked;
+pub mod rotation;
 mod row;
 mod stage;
 mod verify;
@@ -27,10 +35,15 @@ use crate::error::Error;
 use crate::key::{KeySecrets, KeyUnlock};
 use crate::store::Store;
 
+pub use adopt::keys_as_found;
 pub use check::Thresholds;
+pub use import::{Imported, KeySource};
+pub use issue::IssuedLeaf;
 pub use plan::{Blocked, Plan, Renewal, RenewalPolicy};
 pub use record::{Made, Record, WaiverRecord};
+pub use recover::{Broken, Diagnosis, Recovered, Remedy};
 pub use report::{Issued, Report};
+pub use requests::Requested;
 pub use revoke::{
     IssuedList, JudgedList, PlannedRevocation, RevocationPlan, RevocationReport, Target,
 };
@@ -70,8 +83,8 @@ impl<'s> Pki<'s> {
         })
     }
 
-    /// A PKI another program made, judged by `catalogue`. Its first renewal leaves a record,
-    /// after which [`open`](Self::open) finds it.
+    /// A PKI another program made, judged by `catalogue`. [`take_over`](Self::take_over) or its
+    /// first renewal leaves a record, after which [`open`](Self::open) finds it.
     ///
     /// # Errors
     ///
@@ -92,6 +105,27 @@ impl<'s> Pki<'s> {
         };
         pki.admit(fips_core::opening())?;
         Ok(pki)
+    }
+
+    /// The PKI in `store`, whoever made it, judged by `catalogue` instead of its record: to
+    /// [check](Self::check) it, not to change it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] when there is a record and it cannot be understood.
+    pub fn judged_by(store: &'s dyn Store, mut catalogue: Catalogue) -> Result<Self, Error> {
+        let record = Record::read(store)?;
+        for (name, source) in record.iter().flat_map(|record| &record.key_sources) {
+            if catalogue.authority(name).is_some() {
+                catalogue = catalogue.with_key_source(name, source.clone())?;
+            }
+        }
+        Ok(Self {
+            store,
+            catalogue,
+            record,
+            unlock: Arc::new(KeySecrets::default()),
+        })
     }
 
     /// What it is judged by.

@@ -8,11 +8,11 @@ use fips_core::digest::{Algorithm, digest};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::Pki;
 use super::check::Thresholds;
 use super::issuer::KEY_ELSEWHERE;
 use super::row::{Kind, Row, Status, in_words};
-use crate::catalogue::{AuthorityEntry, Entry};
+use super::{Pki, once};
+use crate::catalogue::{AuthorityEntry, Content, Entry};
 use crate::error::Error;
 use crate::key::KeySource;
 
@@ -212,11 +212,9 @@ impl Pki<'_> {
         let mut wanted = BTreeSet::new();
         for name in &policy.names {
             match self.catalogue.entry(name) {
-                Some(Entry::Kubeconfig(_) | Entry::Leaf(_) | Entry::Nochain(_)) => {
+                Some(Entry::Authority(_)) | None => return Err(self.unknown(name)),
+                Some(_) => {
                     wanted.insert(name.as_str());
-                }
-                Some(Entry::Authority(_) | Entry::File(_) | Entry::KeySet(_)) | None => {
-                    return Err(self.unknown(name));
                 }
             }
         }
@@ -251,8 +249,11 @@ impl Pki<'_> {
             .map(|entry| entry.name.clone());
         let kubeconfigs = self.catalogue.kubeconfigs().iter();
         let copies = self.catalogue.authorities().iter();
+        let others = self.catalogue.key_sets().iter().map(|entry| &entry.name);
+        let others = others.chain(self.catalogue.files().iter().map(|entry| &entry.name));
         let mut known: Vec<String> = leaves
             .chain(kubeconfigs.map(|entry| entry.name.clone()))
+            .chain(others.cloned())
             .chain(
                 copies
                     .filter(|entry| entry.nochain.is_some())
@@ -306,19 +307,23 @@ impl Planner<'_> {
         let issuer = match self.pki.catalogue.entry(name) {
             Some(Entry::Leaf(entry)) => self.pki.catalogue.authority(&entry.issuer),
             Some(Entry::Nochain(entry)) => Some(entry),
-            Some(Entry::Kubeconfig(_)) => None,
-            Some(Entry::Authority(_) | Entry::File(_) | Entry::KeySet(_)) | None => return,
+            Some(Entry::File(_) | Entry::KeySet(_) | Entry::Kubeconfig(_)) => None,
+            Some(Entry::Authority(_)) | None => return,
         };
         let found = issuer.and_then(|issuer| self.authorities.get(&issuer.name));
         let reasons = reasons(&row, found, self.policy);
         if reasons.is_empty() {
             return;
         }
-        match issuer.zip(self.cannot_sign(issuer, found)) {
-            Some((issuer, why)) => self.plan.blocked.push(Blocked {
+        let why = match self.pki.catalogue.entry(name) {
+            Some(entry) if made_once(&entry, &row) => Some(once::MADE_ONCE.to_owned()),
+            _ => self.cannot_sign(issuer, found),
+        };
+        match why {
+            Some(why) => self.plan.blocked.push(Blocked {
                 name: name.clone(),
                 reasons,
-                issuer: Some(issuer.name.clone()),
+                issuer: issuer.map(|issuer| issuer.name.clone()),
                 why,
             }),
             None => self.plan.renewals.push(Renewal {
@@ -346,10 +351,20 @@ impl Planner<'_> {
     }
 }
 
+/// Whether an entry is lost with what is wrong with it: a key or a secret, not what follows
+/// from one.
+fn made_once(entry: &Entry<'_>, row: &Row) -> bool {
+    match entry {
+        Entry::File(entry) => !matches!(entry.content, Content::Text(_)),
+        Entry::KeySet(_) => row.status == Status::Torn,
+        _ => false,
+    }
+}
+
 /// Why an entry is to be renewed; nothing when it is not.
 fn reasons(row: &Row, issuer: Option<&Row>, policy: &RenewalPolicy) -> Vec<String> {
-    if row.kind == Kind::Nochain {
-        // Its dates are those of the authority.
+    if matches!(row.kind, Kind::File | Kind::KeySet | Kind::Nochain) {
+        // No dates, or those of the authority; and force makes no other keys.
         return match row.status {
             Status::Drifted | Status::Torn => row.reasons.clone(),
             _ => Vec::new(),

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use zeroize::Zeroizing;
 
+use super::issuer::Above;
 use crate::audit::{self, Event};
 use crate::catalogue::{Found, KubeconfigEntry};
 use crate::certificate::Certificate;
@@ -44,6 +45,8 @@ pub(super) struct Leaf {
     /// Its DER: of many leaves that are staged, nothing more is kept.
     der: CertificateDer<'static>,
     chain: Arc<[Certificate]>,
+    /// What stands behind it first, see [`Issuer`].
+    crosses: Arc<[Certificate]>,
     /// Whether the chain stands behind it.
     chained: bool,
     /// What it must be good for.
@@ -51,15 +54,11 @@ pub(super) struct Leaf {
 }
 
 impl Leaf {
-    pub(super) fn new(
-        leaf: &Certificate,
-        chain: &Arc<[Certificate]>,
-        chained: bool,
-        usages: Usages,
-    ) -> Self {
+    pub(super) fn new(leaf: &Certificate, above: Above, chained: bool, usages: Usages) -> Self {
         Self {
             der: leaf.der().clone(),
-            chain: Arc::clone(chain),
+            chain: above.chain,
+            crosses: above.crosses,
             chained,
             usages,
         }
@@ -73,15 +72,18 @@ impl Leaf {
             .collect()
     }
 
-    fn behind(&self) -> &[Certificate] {
-        if self.chained { &self.chain } else { &[] }
+    /// Others' signatures first: OpenSSL takes the first issuer that fits, and the root is the
+    /// end of its search.
+    fn behind(&self) -> impl Iterator<Item = &Certificate> {
+        let chain = if self.chained { &*self.chain } else { &[] };
+        self.crosses.iter().chain(chain)
     }
 
     /// Whether `file` is this leaf with what stands behind it, and the path holds.
     fn judge(&self, file: &[u8], now: OffsetDateTime) -> Result<(), String> {
         let found = Certificate::from_pem(file).map_err(|error| error.to_string())?;
         match found.split_first() {
-            Some((leaf, behind)) if leaf.der() == &self.der && behind == self.behind() => {
+            Some((leaf, behind)) if leaf.der() == &self.der && behind.iter().eq(self.behind()) => {
                 path_holds(leaf, &self.chain, self.usages, now)
             }
             _ => Err("it holds other certificates".into()),
@@ -157,6 +159,21 @@ impl Staged {
         let content = Zeroizing::new(std::mem::take(&mut *pem).into_bytes());
         let expected = Expected::Key(key.public_key().to_vec());
         Ok(self.put(path, Secrecy::Secret, content, expected))
+    }
+
+    /// That there is nothing at `path`.
+    pub(super) fn remove(mut self, path: &EntryPath) -> Self {
+        self.change = self.change.remove(path.clone());
+        self.expected.remove(path);
+        self
+    }
+
+    /// What is to be removed.
+    pub(super) fn removed(&self) -> impl Iterator<Item = &EntryPath> {
+        self.change
+            .entries()
+            .filter(|(_, action)| matches!(action, Action::Remove))
+            .map(|(path, _)| path)
     }
 
     /// A kubeconfig whose text embeds `leaf` and `key`.
@@ -287,7 +304,7 @@ fn authority_holds(
 
 /// The path as a TLS peer judges it (RFC 5280 §6), by webpki with the module's verification:
 /// the last certificate of the chain is its trust, those before it are sent along.
-fn path_holds(
+pub(super) fn path_holds(
     leaf: &Certificate,
     chain: &[Certificate],
     usages: Usages,

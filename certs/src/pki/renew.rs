@@ -11,9 +11,11 @@ use super::plan::{Plan, Renewal};
 use super::read_back::Staged;
 use super::record::{self, Made, Record};
 use super::report::{Issued, Report};
-use super::{Pki, files, parallel, stage};
+use super::{Pki, files, once, parallel, stage};
 use crate::audit::{Event, EventKind};
-use crate::catalogue::{AuthorityEntry, Entry, KubeconfigEntry, LeafEntry};
+use crate::catalogue::{
+    AuthorityEntry, Content, Entry, FileEntry, KeySetEntry, KubeconfigEntry, LeafEntry,
+};
 use crate::certificate::Certificate;
 use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
@@ -48,6 +50,14 @@ impl Pki<'_> {
         clock: &dyn Clock,
     ) -> Result<Report, Error> {
         self.admit(Some(boundary.status().opening()))?;
+        if let Some(record) = &self.record
+            && record.catalogue != *self.catalogue.definition()
+        {
+            return Err(Error::Record {
+                path: record::path()?,
+                why: "it was set aside for another catalogue, which may look and not write".into(),
+            });
+        }
         let diagnostic = diagnostic()?;
         let now = clock.now();
         let mut issuers = BTreeMap::new();
@@ -87,13 +97,17 @@ impl Pki<'_> {
             .catalogue
             .entry(&renewal.name)
             .and_then(|entry| match entry {
+                Entry::File(entry) if matches!(entry.content, Content::Text(_)) => {
+                    Some(Planned::File(entry))
+                }
+                Entry::KeySet(entry) => Some(Planned::KeySet(entry)),
                 Entry::Kubeconfig(entry) => Some(Planned::Kubeconfig(entry)),
                 Entry::Leaf(entry) => {
                     let authority = self.catalogue.authority(&entry.issuer)?;
                     Some(Planned::Leaf(entry, authority))
                 }
                 Entry::Nochain(entry) => Some(Planned::Nochain(entry)),
-                Entry::Authority(_) | Entry::File(_) | Entry::KeySet(_) => None,
+                Entry::Authority(_) | Entry::File(_) => None,
             });
         found.ok_or_else(|| self.unknown(&renewal.name))
     }
@@ -185,6 +199,10 @@ impl Renewing<'_> {
                 (Planned::Kubeconfig(entry), _) => {
                     staged = stage::kubeconfig(staged, *store, catalogue, entry)?;
                 }
+                (Planned::File(entry), _) => staged = once::new_file(staged, entry)?,
+                (Planned::KeySet(entry), _) => {
+                    staged = once::derived_keys(staged, self.boundary, *store, entry)?;
+                }
                 (Planned::Leaf(..), None) => {}
             }
             staged = staged.log(event);
@@ -227,6 +245,10 @@ impl Renewing<'_> {
 
 /// What a renewal writes.
 enum Planned<'c> {
+    /// A file that holds no secret.
+    File(&'c FileEntry),
+    /// What follows from the first of these keys.
+    KeySet(&'c KeySetEntry),
     Kubeconfig(&'c KubeconfigEntry),
     /// A leaf and the authority that signs it.
     Leaf(&'c LeafEntry, &'c AuthorityEntry),

@@ -54,6 +54,10 @@ pub struct Row {
 pub enum Kind {
     /// An authority of the catalogue.
     Authority,
+    /// Another file of the catalogue.
+    File,
+    /// Keys of the catalogue without certificates.
+    KeySet,
     /// A kubeconfig of the catalogue.
     Kubeconfig,
     /// A leaf of the catalogue.

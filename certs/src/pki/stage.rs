@@ -4,7 +4,7 @@ use fips_core::signing::PrivateKey;
 use zeroize::Zeroizing;
 
 use super::files;
-use super::issuer::Issuer;
+use super::issuer::{Above, Issuer};
 use super::read_back::{Leaf, Staged};
 use crate::catalogue::{
     AuthorityEntry, Catalogue, Credentials, KubeconfigEntry, LeafEntry, Place, User,
@@ -37,7 +37,20 @@ pub(super) fn leaf(
     leaf: &Certificate,
     key: &PrivateKey,
 ) -> Result<Staged, Error> {
-    let expected = Leaf::new(leaf, &issuer.chain, entry.chained, entry.usages);
+    leaf_below(staged, store, catalogue, entry, issuer.above(), leaf, key)
+}
+
+/// As [`leaf`], for one that was signed elsewhere.
+pub(super) fn leaf_below(
+    staged: Staged,
+    store: &dyn Store,
+    catalogue: &Catalogue,
+    entry: &LeafEntry,
+    above: Above,
+    leaf: &Certificate,
+    key: &PrivateKey,
+) -> Result<Staged, Error> {
+    let expected = Leaf::new(leaf, above, entry.chained, entry.usages);
     match &entry.place {
         Place::Kubeconfig(path) => {
             let frame = catalogue

@@ -11,7 +11,7 @@ mod path;
 mod recovery;
 mod secrets;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use change::{Action, Change, Secrecy};
 pub use dir::DirStore;

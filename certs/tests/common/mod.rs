@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub(crate) mod go;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -10,6 +12,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use fips_certs::catalogue::{Catalogue, Options, Program};
+use fips_certs::key::KeyType;
 use fips_certs::pki::{Row, Thresholds};
 use fips_certs::store::{Action, Change, EntryPath, Store};
 use fips_certs::{Certificate, Error, FixedClock, Pki};
@@ -41,6 +44,8 @@ pub(crate) fn options() -> Options {
     let mut options = Options::new(Program::Rke2, "node-1");
     options.node_ips = vec!["192.0.2.10".parse().unwrap()];
     options.extra_names = vec!["cp.example.org".parse().unwrap()];
+    // An RSA key takes its time.
+    options.service_account_key = KeyType::P256;
     options
 }
 

@@ -13,19 +13,29 @@ pub(super) fn run(args: &CheckArgs) -> Result<u8, Failure> {
     let diagnostic = Diagnostic::new()?;
     let store = DirStore::open_read_only(&args.dir)?;
     super::tell_recovery(&args.dir, &store);
-    let pki = Pki::open(&store)?;
+    let pki = if args.layout.given()? {
+        let catalogue = args.layout.catalogue_of(&args.dir, &store)?;
+        Pki::judged_by(&store, catalogue)?
+    } else {
+        Pki::open(&store)?
+    };
     let rows = pki.check(&diagnostic, SystemClock.now(), Thresholds::default())?;
-    match args.output {
-        Format::Json => output::print(&output::json(&rows)?)?,
-        Format::Yaml => output::print(&output::yaml(&rows)?)?,
-        Format::Table | Format::Text => output::print(&text(&rows, args.output))?,
-    }
+    print(&rows, args.output)?;
     if pki.record().is_some_and(|record| record.evaluation) {
         output::note("this PKI was made under evaluation: a strict boundary will not renew it");
     }
     let unsettled = matches!(store.recovery(), Recovery::Pending { .. });
     let findings = unsettled || rows.iter().any(|row| row.status != Status::Ok);
     Ok(if findings { exit::FINDINGS } else { exit::DONE })
+}
+
+/// Prints rows as asked for.
+pub(super) fn print(rows: &[Row], format: Format) -> Result<(), Failure> {
+    match format {
+        Format::Json => output::print(&output::json(&rows)?),
+        Format::Yaml => output::print(&output::yaml(&rows)?),
+        Format::Table | Format::Text => output::print(&text(rows, format)),
+    }
 }
 
 /// The columns of `rke2 certificate check` and k3s's, and the reasons beneath.

@@ -1,24 +1,21 @@
 //! `fipsctl pki init`.
 
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
-use fips_boundary::certs::catalogue::{AuthorityEntry, Catalogue, Options, Program};
+use fips_boundary::certs::catalogue::{AuthorityEntry, Catalogue, Credentials, KubeconfigEntry};
 use fips_boundary::certs::key::KeySource;
 use fips_boundary::certs::store::DirStore;
-use fips_boundary::certs::{Error, Pki, SubjectAltName, SystemClock};
+use fips_boundary::certs::{Error, Pki, SystemClock};
 use fips_boundary::core::EVALUATION_MARK;
 use serde::Serialize;
 
-use crate::cli::{Format, InitArgs, Layout};
+use crate::cli::{Format, InitArgs};
 use crate::exit::{self, Failure};
 use crate::{boundary, output, table};
 
 const DAY: Duration = Duration::from_secs(86_400);
-
-/// Life of a leaf, where nothing else is asked for.
-const DEFAULT_LEAF_DAYS: u32 = 365;
 
 pub(super) fn run(args: &InitArgs) -> Result<u8, Failure> {
     if args.dry_run {
@@ -43,54 +40,122 @@ pub(super) fn run(args: &InitArgs) -> Result<u8, Failure> {
 #[derive(Serialize)]
 struct Planned {
     file: String,
+    /// Of the entry it belongs to.
+    name: String,
     subject: String,
     names: Vec<String>,
     key: String,
-    lifetime_days: u64,
+    lifetime_days: Option<u64>,
+}
+
+impl Planned {
+    /// A file of which nothing more is to be said.
+    fn new(name: &str, file: impl ToString) -> Self {
+        Self {
+            file: file.to_string(),
+            name: name.to_owned(),
+            subject: String::new(),
+            names: Vec::new(),
+            key: String::new(),
+            lifetime_days: None,
+        }
+    }
+}
+
+/// Every file, those of an entry one after another.
+fn planned(catalogue: &Catalogue) -> Vec<Planned> {
+    let days = |lifetime: Duration| Some(lifetime.as_secs() / DAY.as_secs());
+    let mut planned = Vec::new();
+    for entry in catalogue.authorities() {
+        planned.extend(entry.paths().map(|path| {
+            let row = Planned::new(&entry.name, path);
+            if *path != entry.certificate {
+                return row;
+            }
+            Planned {
+                subject: authority_subject(entry),
+                key: entry.key_type.name().to_owned(),
+                lifetime_days: days(entry.lifetime),
+                ..row
+            }
+        }));
+    }
+    for entry in catalogue.leaves() {
+        planned.push(Planned {
+            subject: entry.subject.to_string(),
+            names: entry.names.iter().map(ToString::to_string).collect(),
+            key: entry.key_type.name().to_owned(),
+            lifetime_days: days(entry.lifetime),
+            ..Planned::new(&entry.name, entry.file())
+        });
+        if entry.key_file() != entry.file() {
+            planned.push(Planned::new(&entry.name, entry.key_file()));
+        }
+    }
+    let embedded = |entry: &&KubeconfigEntry| entry.credentials != Credentials::Embedded;
+    let kubeconfigs = catalogue.kubeconfigs().iter().filter(embedded);
+    planned.extend(kubeconfigs.map(|entry| Planned::new(&entry.name, &entry.path)));
+    for entry in catalogue.key_sets() {
+        planned.extend(entry.paths().map(|path| Planned {
+            key: entry.key_type.name().to_owned(),
+            ..Planned::new(&entry.name, path)
+        }));
+    }
+    let files = catalogue.files().iter();
+    planned.extend(files.map(|entry| Planned::new(&entry.name, &entry.path)));
+    planned
 }
 
 fn dry_run(args: &InitArgs) -> Result<u8, Failure> {
     let catalogue = catalogue(args)?;
     refuse_existing(&args.dir, &catalogue)?;
-    let days = |lifetime: Duration| lifetime.as_secs() / DAY.as_secs();
-    let authorities = catalogue.authorities().iter().map(|entry| Planned {
-        file: entry.certificate.to_string(),
-        subject: authority_subject(entry),
-        names: Vec::new(),
-        key: entry.key_type.name().to_owned(),
-        lifetime_days: days(entry.lifetime),
-    });
-    let leaves = catalogue.leaves().iter().map(|entry| Planned {
-        file: entry.file().to_string(),
-        subject: entry.subject.to_string(),
-        names: entry.names.iter().map(ToString::to_string).collect(),
-        key: entry.key_type.name().to_owned(),
-        lifetime_days: days(entry.lifetime),
-    });
-    let planned: Vec<Planned> = authorities.chain(leaves).collect();
-    match args.output {
+    print_planned(&catalogue, &args.dir, args.output)?;
+    Ok(exit::DONE)
+}
+
+/// Prints every file that would be made below `dir`.
+pub(super) fn print_planned(
+    catalogue: &Catalogue,
+    dir: &Path,
+    format: Format,
+) -> Result<(), Failure> {
+    let mut planned = planned(catalogue);
+    // The record, which is no entry.
+    let known: BTreeSet<String> = planned.iter().map(|row| row.file.clone()).collect();
+    let others = Pki::files(catalogue)?;
+    let others = others.iter().map(ToString::to_string);
+    planned.extend(
+        others
+            .filter(|file| !known.contains(file))
+            .map(|file| Planned::new("", file)),
+    );
+    match format {
         Format::Json => output::print(&output::json(&planned)?)?,
         Format::Yaml => output::print(&output::yaml(&planned)?)?,
         Format::Table | Format::Text => {
-            let header = ["FILENAME", "SUBJECT", "NAMES", "KEY", "DAYS"];
+            let header = ["FILENAME", "NAME", "SUBJECT", "NAMES", "KEY", "DAYS"];
             let rows = planned.into_iter().map(|planned| {
                 vec![
                     planned.file,
+                    planned.name,
                     planned.subject,
                     planned.names.join(","),
                     planned.key,
-                    planned.lifetime_days.to_string(),
+                    planned
+                        .lifetime_days
+                        .map(|days| days.to_string())
+                        .unwrap_or_default(),
                 ]
             });
-            output::print(&table::draw(&header, rows, args.output))?;
+            output::print(&table::draw(&header, rows, format))?;
         }
     }
     output::note(&format!(
         "dry run: nothing was written; {} files would be, below {}",
-        Pki::files(&catalogue)?.len(),
-        args.dir.display()
+        Pki::files(catalogue)?.len(),
+        dir.display()
     ));
-    Ok(exit::DONE)
+    Ok(())
 }
 
 /// As an authority's certificate will have it: under evaluation with the mark.
@@ -120,39 +185,10 @@ fn refuse_existing(dir: &Path, catalogue: &Catalogue) -> Result<(), Failure> {
     }
 }
 
+/// The catalogue, and where its authorities' keys shall lie.
 fn catalogue(args: &InitArgs) -> Result<Catalogue, Failure> {
-    let program = match args.layout {
-        Layout::K3s => Program::K3s,
-        Layout::Rke2 => Program::Rke2,
-    };
-    let node_name = match &args.node_name {
-        Some(name) => name.clone(),
-        None => host_name()?,
-    };
-    let mut options = Options::new(program, node_name);
-    options.node_ips.clone_from(&args.node_ip);
-    options.extra_names = args
-        .san
-        .iter()
-        .map(|name| match name.parse::<IpAddr>() {
-            Ok(address) => Ok(SubjectAltName::Ip(address)),
-            Err(_) => SubjectAltName::dns(name.as_str()),
-        })
-        .collect::<Result<_, _>>()
-        .map_err(|error| Failure::Usage(format!("--san: {error}")))?;
-    options.cluster_domain.clone_from(&args.cluster_domain);
-    options.service_ips = vec![args.service_ip];
-    options.authority_lifetime = DAY * args.ca_days;
-    options.leaf_lifetime = DAY
-        * args
-            .leaf_days
-            .unwrap_or(DEFAULT_LEAF_DAYS.min(args.ca_days));
-    let key = args.key_type.into();
-    options.authority_key = key;
-    options.leaf_key = key;
-    options.data_dir = data_dir(args)?;
+    let mut catalogue = args.layout.catalogue(&args.dir)?;
     let usage = |error: Error| Failure::Usage(error.to_string());
-    let mut catalogue = Catalogue::new(options).map_err(usage)?;
     for given in &args.ca_key {
         let (name, uri) = given
             .split_once('=')
@@ -174,38 +210,4 @@ fn catalogue(args: &InitArgs) -> Result<Catalogue, Failure> {
         }
     }
     Ok(catalogue)
-}
-
-/// The data directory holds `server`, the folder of the PKI, as RKE2 and k3s have it.
-fn data_dir(args: &InitArgs) -> Result<PathBuf, Failure> {
-    let absolute = |path: &Path| {
-        std::path::absolute(path).map_err(|source| Failure::File {
-            action: "find the way to",
-            path: path.to_owned(),
-            source,
-        })
-    };
-    if let Some(data_dir) = &args.data_dir {
-        return absolute(data_dir);
-    }
-    let dir = absolute(&args.dir)?;
-    match dir.parent() {
-        Some(parent) if dir.ends_with("server") => Ok(parent.to_owned()),
-        _ => Err(Failure::Usage(format!(
-            "{} is not called `server`: name the folder `server` of the data directory, or say \
-             with --data-dir where kubeconfigs shall find the certificates",
-            args.dir.display()
-        ))),
-    }
-}
-
-fn host_name() -> Result<String, Failure> {
-    let path = Path::new("/proc/sys/kernel/hostname");
-    std::fs::read_to_string(path)
-        .map(|name| name.trim().to_lowercase())
-        .map_err(|source| Failure::File {
-            action: "read the host name from",
-            path: path.to_owned(),
-            source,
-        })
 }

@@ -1,13 +1,15 @@
 //! `fipsctl pki renew`.
 
+use std::path::Path;
 use std::time::Duration;
 
-use fips_boundary::certs::pki::{Plan, RenewalPolicy, Report};
+use fips_boundary::certs::pki::{Plan, RenewalPolicy, Report, Requested};
 use fips_boundary::certs::store::DirStore;
 use fips_boundary::certs::{Clock, Pki, SystemClock};
 use fips_boundary::core::Diagnostic;
 use serde::Serialize;
 
+use super::UnlockArgs;
 use crate::cli::{Format, RenewArgs};
 use crate::exit::{self, Failure};
 use crate::{boundary, output, table};
@@ -19,33 +21,51 @@ const DAY: Duration = Duration::from_secs(86_400);
 struct Renewed<'a> {
     plan: &'a Plan,
     report: Option<&'a Report>,
+    requested: &'a [Requested],
 }
 
 pub(super) fn run(args: &RenewArgs) -> Result<u8, Failure> {
-    let policy = policy(args);
-    if args.dry_run {
+    carry_out(
+        &args.dir,
+        &policy(args),
+        &args.unlock,
+        args.dry_run,
+        args.output,
+    )
+}
+
+/// Renews by `policy`, or says what that would do.
+pub(super) fn carry_out(
+    dir: &Path,
+    policy: &RenewalPolicy,
+    unlock: &UnlockArgs,
+    dry_run: bool,
+    format: Format,
+) -> Result<u8, Failure> {
+    if dry_run {
         let diagnostic = Diagnostic::new()?;
-        let store = DirStore::open_read_only(&args.dir)?;
-        super::tell_recovery(&args.dir, &store);
-        let plan = Pki::open(&store)?.renewals(&diagnostic, SystemClock.now(), &policy)?;
-        print(&plan, None, args.output)?;
+        let store = DirStore::open_read_only(dir)?;
+        super::tell_recovery(dir, &store);
+        let plan = Pki::open(&store)?.renewals(&diagnostic, SystemClock.now(), policy)?;
+        print(&plan, None, &[], format)?;
         output::note("dry run: nothing was written");
         return Ok(code(&plan));
     }
-    let unlock = args.unlock.unlock()?;
+    let unlock = unlock.unlock()?;
     let boundary = boundary::enter()?;
     let diagnostic = Diagnostic::new()?;
-    let store = DirStore::open(&args.dir)?;
-    super::tell_recovery(&args.dir, &store);
+    let store = DirStore::open(dir)?;
+    super::tell_recovery(dir, &store);
     let pki = Pki::open(&store)?.with_unlock(unlock);
-    let plan = pki.renewals(&diagnostic, SystemClock.now(), &policy)?;
+    let plan = pki.renewals(&diagnostic, SystemClock.now(), policy)?;
     let report = if plan.is_empty() {
         None
     } else {
         let _spinner = output::spinner("making keys and certificates");
         Some(pki.renew(&boundary, &plan, &SystemClock)?)
     };
-    print(&plan, report.as_ref(), args.output)?;
+    let requested = pki.request_leaves(&boundary, &plan, &SystemClock)?;
+    print(&plan, report.as_ref(), &requested, format)?;
     Ok(code(&plan))
 }
 
@@ -62,6 +82,7 @@ fn policy(args: &RenewArgs) -> RenewalPolicy {
     let mut policy = RenewalPolicy::default();
     policy.force = args.all || !args.name.is_empty();
     policy.names.clone_from(&args.name);
+    policy.services.clone_from(&args.service);
     policy.keep_keys = args.keep_keys;
     // Either one alone decides alone; the default is the smaller of both.
     if args.within_days.is_some() || args.within_fraction.is_some() {
@@ -71,8 +92,17 @@ fn policy(args: &RenewArgs) -> RenewalPolicy {
     policy
 }
 
-fn print(plan: &Plan, report: Option<&Report>, format: Format) -> Result<(), Failure> {
-    let both = Renewed { plan, report };
+fn print(
+    plan: &Plan,
+    report: Option<&Report>,
+    requested: &[Requested],
+    format: Format,
+) -> Result<(), Failure> {
+    let both = Renewed {
+        plan,
+        report,
+        requested,
+    };
     match format {
         Format::Json => return output::print(&output::json(&both)?),
         Format::Yaml => return output::print(&output::yaml(&both)?),
@@ -110,8 +140,8 @@ fn print(plan: &Plan, report: Option<&Report>, format: Format) -> Result<(), Fai
             row.reasons.join("; ")
         ))?;
     }
-    match report {
-        Some(report) => super::print_report(report, format),
-        None => Ok(()),
+    if let Some(report) = report {
+        super::print_report(report, format)?;
     }
+    super::print_requested(requested)
 }

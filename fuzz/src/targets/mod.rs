@@ -6,6 +6,7 @@ mod certificate;
 mod chain;
 mod client_bytes;
 mod crl;
+mod csr;
 mod explanation;
 mod handshake;
 mod identity;
@@ -48,6 +49,7 @@ pub const ALL: &[Target] = targets![
     chain,
     client_bytes,
     crl,
+    csr,
     explanation,
     handshake,
     identity,

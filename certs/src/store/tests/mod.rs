@@ -4,7 +4,7 @@ mod basic;
 mod concurrent;
 mod crash;
 mod environment;
-pub(super) mod faults;
+pub(crate) mod faults;
 mod journal;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,272 @@
+//! Preparing a rotation: the new authority, certified by itself and by the old one.
+
+use fips_core::signing::PrivateKey;
+use fips_core::{Boundary, Diagnostic};
+use time::OffsetDateTime;
+
+use super::held::Held;
+use super::journal::{Authorities, Identity, Journal, Rotated, sha256};
+use super::step::entered;
+use super::{Phase, Rotation, Step, stage_journal};
+use crate::audit::{Event, EventKind};
+use crate::certificate::Certificate;
+use crate::clock::{Clock, FixedClock};
+use crate::error::Error;
+use crate::issue::{Authority, AuthorityParams};
+use crate::key;
+use crate::pki::bundle::Bundle;
+use crate::pki::files::{self, Pair};
+use crate::pki::init::{ROOM, apply, diagnostic};
+use crate::pki::issuer::KEY_ELSEWHERE;
+use crate::pki::read_back::Staged;
+use crate::pki::report::Issued;
+use crate::pki::row::Status;
+use crate::store::Secrecy;
+
+impl Rotation<'_> {
+    /// Prepares: makes the new key and certificate and, where the path length and the names
+    /// allow it, certifies each of the two authorities by the other. Nothing that is in use
+    /// changes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rotation`] when one is under way, or the authority cannot be rotated, with the
+    /// reason; [`Error::Gate`]; failures of the module and the store.
+    pub fn start(&self, boundary: &Boundary, clock: &dyn Clock) -> Result<Step, Error> {
+        self.pki.admit(Some(boundary.status().opening()))?;
+        let diagnostic = diagnostic()?;
+        let now = clock.now();
+        if let Some(why) = self.start_blocked(&diagnostic, now)?.into_iter().next() {
+            return Err(self.refuse(why));
+        }
+        let moment = FixedClock::new(now);
+        let store = self.pki.store;
+        let entry = self.entry;
+        let before = store
+            .read(&entry.certificate)?
+            .ok_or_else(|| self.refuse(format!("{} is missing", entry.certificate)))?;
+        let old = Certificate::from_pem(&before)?;
+        let first = old
+            .first()
+            .ok_or_else(|| self.refuse("its file is empty"))?;
+
+        let mut staged = Staged::new(format!("rotate {}: {}", entry.name, Phase::Prepare));
+        let key = key::generate(boundary, entry.key_type)?;
+        staged = staged.key(&self.paths.new_key, &key)?;
+        let (new, chain) = self.make(boundary, &diagnostic, key, &moment)?;
+        let mut issued = vec![Issued {
+            old_serial: Some(first.serial()),
+            old_expires: Some(first.not_after()),
+            ..Issued::new(&entry.name, &self.paths.new, new.certificate())
+        }];
+        staged = staged.log(made(&entry.name, new.certificate())?);
+        let crossed = self.cross_sign(boundary, &new, first, &moment)?;
+        for (cross, path) in [
+            (&crossed.new_by_old, &self.paths.new_by_old),
+            (&crossed.old_by_new, &self.paths.old_by_new),
+        ] {
+            if let Some(cross) = cross {
+                let content = cross.to_pem().into_bytes();
+                issued.push(Issued::new(&entry.name, path, cross));
+                staged = staged.log(made(&entry.name, cross)?);
+                staged = staged.bytes(path, Secrecy::Public, content);
+            }
+        }
+        let pem: String = chain.iter().map(Certificate::to_pem).collect();
+        staged = staged
+            .bytes(&self.paths.new, Secrecy::Public, pem.into_bytes())
+            .bytes(&self.paths.before, Secrecy::Public, before.to_vec());
+        if let Some(path) = &entry.nochain
+            && let Some(nochain) = store.read(path)?
+        {
+            staged = staged.bytes(&self.paths.before_nochain, Secrecy::Public, nochain);
+        }
+        let identity = |one: &Option<Certificate>| one.as_ref().map(Identity::of).transpose();
+        let journal = Journal::new(
+            &entry.name,
+            Rotated::Authority(Box::new(Authorities {
+                old: Some(Identity::of(first)?),
+                new: Identity::of(new.certificate())?,
+                new_by_old: identity(&crossed.new_by_old)?,
+                old_by_new: identity(&crossed.old_by_new)?,
+                uncrossed: crossed.why_not,
+                before: sha256(&before)?,
+                trust: sha256(&before)?,
+                given_up: Vec::new(),
+                recovery: None,
+            })),
+            now,
+        );
+        // What would be refused later is refused now, before anything is made.
+        let held = Held::new(
+            before,
+            chain,
+            crossed.new_by_old,
+            crossed.old_by_new,
+            &diagnostic,
+        )?;
+        for phase in Phase::ALL {
+            held.bundle(&entry.name, phase, now, &diagnostic)?;
+        }
+        staged = stage_journal(staged, &self.paths, &journal)?;
+        let staged = staged.log(entered(&entry.name, None, Some(&journal)));
+        let report = apply(boundary, &diagnostic, store, staged, issued, now)?;
+        Ok(Step::new(
+            &entry.name,
+            None,
+            Some(&journal),
+            Vec::new(),
+            report,
+        ))
+    }
+
+    /// Why [`start`](Self::start) would refuse, without making anything.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RotationJournal`]; failures of the store.
+    pub fn start_blocked(
+        &self,
+        diagnostic: &Diagnostic,
+        now: OffsetDateTime,
+    ) -> Result<Vec<String>, Error> {
+        let entry = self.entry;
+        let mut why = Vec::new();
+        if let Some(journal) = self.journal()?.filter(|journal| !journal.is_done()) {
+            why.push(super::under_way(&journal));
+        }
+        if entry.key.is_none() {
+            why.push(KEY_ELSEWHERE.to_owned());
+        }
+        let mut below = self.pki.catalogue.authorities().iter();
+        if let Some(below) = below.find(|one| one.issuer.as_deref() == Some(entry.name.as_str())) {
+            why.push(format!(
+                "it signs the authority {}: one above others is not rotated here; make a new one \
+                 and import what it signs",
+                below.name
+            ));
+        }
+        let pair = Pair::of_authority(self.pki.store, entry);
+        if let Some(torn) = pair.torn() {
+            why.push(format!("{torn}; `pki recover` says what can be done"));
+        } else if let Ok(certificates) = pair.certificates {
+            let bundle = Bundle::new(certificates, diagnostic);
+            let worst = bundle.flaws(now);
+            why.extend(
+                worst
+                    .into_iter()
+                    .filter(|(status, _)| *status > Status::Warning)
+                    .map(|(_, why)| why),
+            );
+            if let Some(first) = bundle.first() {
+                if first.not_after() < now {
+                    why.push(
+                        "it has ended and helps no more; `pki recover` makes a new one without it"
+                            .to_owned(),
+                    );
+                }
+                if first.not_before() > now {
+                    why.push("it begins later; see the clock".to_owned());
+                }
+            }
+        }
+        Ok(why)
+    }
+
+    /// A new authority of that key, and its chain: below its issuer, or a root.
+    pub(super) fn make(
+        &self,
+        boundary: &Boundary,
+        diagnostic: &Diagnostic,
+        key: PrivateKey,
+        moment: &FixedClock,
+    ) -> Result<(Authority, Vec<Certificate>), Error> {
+        let entry = self.entry;
+        let now = moment.now();
+        let params = AuthorityParams::new(entry.subject_at(now)?, entry.lifetime);
+        match &entry.issuer {
+            Some(name) => {
+                let above = self.parent(boundary, diagnostic, name, now)?;
+                let new = params.signed_by(key, &above.authority, moment)?;
+                let own = std::iter::once(new.certificate().clone());
+                let chain = own.chain(above.chain.iter().cloned()).collect();
+                Ok((new, chain))
+            }
+            None => {
+                let new = params.with_path_length(ROOM).self_signed(key, moment)?;
+                let chain = vec![new.certificate().clone()];
+                Ok((new, chain))
+            }
+        }
+    }
+
+    fn parent(
+        &self,
+        boundary: &Boundary,
+        diagnostic: &Diagnostic,
+        name: &str,
+        now: OffsetDateTime,
+    ) -> Result<crate::pki::issuer::Issuer, Error> {
+        let entry = self
+            .pki
+            .catalogue
+            .authority(name)
+            .ok_or_else(|| self.refuse(format!("{name}, which signs it, is not known")))?;
+        self.pki.issuer(boundary, diagnostic, entry, now)
+    }
+
+    /// The old and the new authority, each under the other's signature.
+    fn cross_sign(
+        &self,
+        boundary: &Boundary,
+        new: &Authority,
+        old: &Certificate,
+        moment: &FixedClock,
+    ) -> Result<Crossed, Error> {
+        if let Some(parent) = &self.entry.issuer {
+            return Ok(Crossed {
+                why_not: Some(format!("both are below {parent}")),
+                ..Crossed::default()
+            });
+        }
+        let path = self
+            .entry
+            .key
+            .as_ref()
+            .ok_or_else(|| self.refuse(KEY_ELSEWHERE))?;
+        let file = files::content(self.pki.store, path)
+            .and_then(|file| file.ok_or_else(|| format!("{path} is missing")))
+            .map_err(|why| self.refuse(why))?;
+        let signer = Authority::load(old.clone(), key::from_pem(boundary, &file)?)?;
+        let mut crossed = Crossed::default();
+        let mut note = |made: Result<Certificate, Error>| match made {
+            Ok(cross) => Ok(Some(cross)),
+            // A limit of a certificate that is there already: the rotation goes without.
+            Err(Error::Authority { why, .. } | Error::Key { why }) => {
+                crossed.why_not = Some(why);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        };
+        let new_by_old = note(signer.cross_sign(new.certificate(), moment))?;
+        let old_by_new = note(new.cross_sign(old, moment))?;
+        Ok(Crossed {
+            new_by_old,
+            old_by_new,
+            ..crossed
+        })
+    }
+}
+
+/// A certificate that was made, for the audit log.
+pub(super) fn made(name: &str, certificate: &Certificate) -> Result<Event, Error> {
+    Event::new(EventKind::Issued, name).with_certificate(certificate)
+}
+
+/// The cross-certificates that could be made.
+#[derive(Default)]
+struct Crossed {
+    new_by_old: Option<Certificate>,
+    old_by_new: Option<Certificate>,
+    why_not: Option<String>,
+}

@@ -1,0 +1,211 @@
+//! `fipsctl pki rotate-ca`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use fips_boundary::certs::pki::rotation::Advance;
+use fips_boundary::certs::store::DirStore;
+use fips_boundary::certs::{Clock, Pki, SystemClock};
+use fips_boundary::core::Diagnostic;
+
+use super::rotation::{print_outlines, print_status, print_step};
+use crate::cli::Format;
+use crate::exit::Failure;
+use crate::{boundary, output};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RotateCaCommand {
+    /// Confirm that checkpoints were done; `next` waits for them.
+    #[command(after_help = "\
+Example:
+  fipsctl pki rotate-ca confirm ./server etcd/server-ca servers restart-etcd restart-etcd-clients")]
+    Confirm(ConfirmArgs),
+    /// Enter the next phase: trust both, issue from the new one, retire the old one.
+    #[command(after_help = "\
+Examples:
+  fipsctl pki rotate-ca next ./server etcd/server-ca --dry-run
+  fipsctl pki rotate-ca next ./server etcd/server-ca")]
+    Next(NextArgs),
+    /// Show every step of a rotation, and what it waits for. Needs no open gate.
+    #[command(after_help = "Example:\n  fipsctl pki rotate-ca plan ./server etcd/server-ca")]
+    Plan(LookArgs),
+    /// Go back one phase; from the first one, give the rotation up.
+    #[command(after_help = "\
+Examples:
+  fipsctl pki rotate-ca rollback ./server etcd/server-ca --dry-run
+  fipsctl pki rotate-ca rollback ./server etcd/server-ca")]
+    Rollback(StepArgs),
+    /// Prepare a rotation: make the new key and certificate, cross-signed both ways.
+    #[command(after_help = "\
+Examples:
+  fipsctl pki rotate-ca start ./server etcd/server-ca --dry-run
+  fipsctl pki rotate-ca start ./server etcd/server-ca")]
+    Start(StepArgs),
+    /// Show how far rotations are and what keeps them from going on; exit 1 when one is under way. Needs no open gate.
+    #[command(after_help = "\
+Examples:
+  fipsctl pki rotate-ca status ./server
+  fipsctl pki rotate-ca status ./server etcd/server-ca --output json | jq '.[].blocked'")]
+    Status(StatusArgs),
+}
+
+/// Which rotation, to look at.
+#[derive(Debug, Args)]
+pub(crate) struct LookArgs {
+    /// The folder of the PKI.
+    dir: PathBuf,
+    /// The authority, by its name in the catalogue, such as etcd/server-ca.
+    name: String,
+    /// How the result is printed.
+    #[arg(short, long, value_enum, default_value = "text")]
+    output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// The folder of the PKI.
+    dir: PathBuf,
+    /// The authority, by its name in the catalogue [default: all that were begun].
+    name: Option<String>,
+    /// How the result is printed.
+    #[arg(short, long, value_enum, default_value = "text")]
+    output: Format,
+}
+
+/// Which rotation, to change.
+#[derive(Debug, Args)]
+pub(crate) struct StepArgs {
+    #[command(flatten)]
+    which: LookArgs,
+    /// Say what would be done, and do nothing. Needs no open gate.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NextArgs {
+    #[command(flatten)]
+    step: StepArgs,
+    /// Skip checkpoints that were not confirmed, and record that. Skips nothing else.
+    #[arg(long)]
+    force: bool,
+    /// Serial of a leaf of the old authority that may be cut off when it is retired; may be
+    /// given several times.
+    #[arg(long, value_name = "SERIAL")]
+    give_up: Vec<String>,
+    /// Keep the retired key below fips/retired/; it is destroyed otherwise.
+    #[arg(long)]
+    keep_old_key: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfirmArgs {
+    #[command(flatten)]
+    which: LookArgs,
+    /// The checkpoints that were done, by name.
+    #[arg(required = true)]
+    checkpoint: Vec<String>,
+}
+
+pub(super) fn run(command: RotateCaCommand) -> Result<u8, Failure> {
+    let now = SystemClock.now();
+    match command {
+        RotateCaCommand::Confirm(args) => {
+            let boundary = boundary::enter()?;
+            let store = DirStore::open(&args.which.dir)?;
+            super::tell_recovery(&args.which.dir, &store);
+            let pki = Pki::open(&store)?;
+            let rotation = pki.rotation(&args.which.name)?;
+            let step = rotation.confirm(&boundary, &args.checkpoint, &SystemClock)?;
+            print_step(&step, args.which.output)
+        }
+        RotateCaCommand::Next(args) => {
+            let which = &args.step.which;
+            let mut advance = Advance::default();
+            advance.force = args.force;
+            advance.give_up.clone_from(&args.give_up);
+            advance.keep_old_key = args.keep_old_key;
+            if args.step.dry_run {
+                return look(which, |pki, diagnostic| {
+                    let rotation = pki.rotation(&which.name)?;
+                    let outline = rotation.outline_next(&advance, diagnostic, now)?;
+                    print_outlines(&[outline], which.output)
+                });
+            }
+            change(which, |pki, boundary| {
+                let rotation = pki.rotation(&which.name)?;
+                Ok(rotation.next(&boundary, &advance, &SystemClock)?)
+            })
+        }
+        RotateCaCommand::Plan(args) => look(&args, |pki, diagnostic| {
+            let outlines = pki.rotation(&args.name)?.plan(diagnostic, now)?;
+            print_outlines(&outlines, args.output)
+        }),
+        RotateCaCommand::Rollback(args) if args.dry_run => look(&args.which, |pki, _| {
+            let outline = pki.rotation(&args.which.name)?.outline_rollback()?;
+            print_outlines(&[outline], args.which.output)
+        }),
+        RotateCaCommand::Rollback(args) => change(&args.which, |pki, boundary| {
+            let rotation = pki.rotation(&args.which.name)?;
+            Ok(rotation.rollback(&boundary, &SystemClock)?)
+        }),
+        RotateCaCommand::Start(args) if args.dry_run => look(&args.which, |pki, diagnostic| {
+            let rotation = pki.rotation(&args.which.name)?;
+            let outline = rotation.outline_start(diagnostic, now)?;
+            print_outlines(&[outline], args.which.output)
+        }),
+        RotateCaCommand::Start(args) => change(&args.which, |pki, boundary| {
+            let rotation = pki.rotation(&args.which.name)?;
+            Ok(rotation.start(&boundary, &SystemClock)?)
+        }),
+        RotateCaCommand::Status(args) => {
+            let diagnostic = Diagnostic::new()?;
+            let store = DirStore::open_read_only(&args.dir)?;
+            super::tell_recovery(&args.dir, &store);
+            let pki = Pki::open(&store)?;
+            let names: Vec<String> = match args.name {
+                Some(name) => vec![name],
+                None => pki
+                    .rotations()?
+                    .into_iter()
+                    .map(|journal| journal.name)
+                    .filter(|name| pki.catalogue().authority(name).is_some())
+                    .collect(),
+            };
+            let statuses = names
+                .iter()
+                .map(|name| pki.rotation(name)?.status(&diagnostic, now))
+                .collect::<Result<Vec<_>, _>>()?;
+            print_status(&statuses, args.output)
+        }
+    }
+}
+
+/// Without the gate and without the lock.
+fn look(
+    which: &LookArgs,
+    show: impl FnOnce(&Pki<'_>, &Diagnostic) -> Result<u8, Failure>,
+) -> Result<u8, Failure> {
+    let diagnostic = Diagnostic::new()?;
+    let store = DirStore::open_read_only(&which.dir)?;
+    super::tell_recovery(&which.dir, &store);
+    show(&Pki::open(&store)?, &diagnostic)
+}
+
+fn change(
+    which: &LookArgs,
+    step: impl FnOnce(
+        &Pki<'_>,
+        fips_boundary::core::Boundary,
+    ) -> Result<fips_boundary::certs::pki::rotation::Step, Failure>,
+) -> Result<u8, Failure> {
+    let boundary = boundary::enter()?;
+    let store = DirStore::open(&which.dir)?;
+    super::tell_recovery(&which.dir, &store);
+    let pki = Pki::open(&store)?;
+    let done = {
+        let _spinner = output::spinner("making keys and certificates");
+        step(&pki, boundary)?
+    };
+    print_step(&done, which.output)
+}
