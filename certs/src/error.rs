@@ -129,6 +129,20 @@ pub enum Error {
         /// What is wrong with them.
         why: String,
     },
+    /// An authority's key cannot be sealed, or unsealed.
+    #[error("the key of {authority} stays as it is: {why}")]
+    KeyForm {
+        /// The authority's name.
+        authority: String,
+        /// Why, and how to mend it.
+        why: String,
+    },
+    /// Text that names no key on a token.
+    #[error("not a usable PKCS#11 URI: {why}")]
+    KeyUri {
+        /// What is wrong with it.
+        why: String,
+    },
     /// Another process holds the store.
     #[error(
         "{path} is locked by {holder}; wait for it to finish, or stop it",
@@ -169,6 +183,12 @@ pub enum Error {
     NoAuditLog {
         /// The head that was looked for.
         path: EntryPath,
+    },
+    /// A sealed key, and nothing to open it with.
+    #[error("{key} is sealed, or shall be, and nobody named a passphrase or a key file; name one")]
+    NoSecret {
+        /// The key's file.
+        key: EntryPath,
     },
     /// The store holds no PKI of this crate.
     #[error(
@@ -272,6 +292,14 @@ pub enum Error {
     /// Something could not be sealed or opened.
     #[error(transparent)]
     Sealing(#[from] SealingFault),
+    /// A PIN or a passphrase could not be read.
+    #[error("cannot read a secret from {from}: {why}")]
+    Secret {
+        /// Where it was looked for.
+        from: String,
+        /// What is wrong.
+        why: String,
+    },
     /// A step of a rotation cannot be taken.
     #[error("the rotation of {name}: {why}")]
     Rotation {

@@ -64,6 +64,9 @@
 //! `evaluation` (off): as in `fips-core`. A PKI made under it is marked, in its record and in
 //! the name of each authority ([`fips_core::EVALUATION_MARK`]), and a strict boundary does not
 //! use it.
+//!
+//! `pkcs11` (off): authorities whose keys lie on a PKCS#11 token. The token's library is loaded
+//! into the process.
 
 #![forbid(unsafe_code)]
 
@@ -75,6 +78,7 @@ mod issue;
 mod mark;
 mod names;
 mod pem;
+mod secret_source;
 mod usages;
 
 pub mod audit;
@@ -84,6 +88,8 @@ pub mod csr;
 pub mod import;
 pub mod key;
 pub mod lint;
+#[cfg(feature = "pkcs11")]
+pub mod pkcs11;
 pub mod pki;
 pub mod sealing;
 pub mod store;
@@ -95,6 +101,7 @@ pub use error::{Error, GateMismatch};
 pub use issue::{Authority, AuthorityParams, BACKDATE, IntoSigner, LeafParams, Signer};
 pub use names::{Subject, SubjectAltName};
 pub use pki::Pki;
+pub use secret_source::SecretSource;
 pub use usages::Usages;
 
 /// Dates in the public interface are of this crate.

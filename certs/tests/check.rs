@@ -2,14 +2,11 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
-
 use common::{DAY, START, boundary, catalogue, check, clock, diagnostic, made, options, row};
-use fips_certs::catalogue::{Catalogue, Options, Place};
-use fips_certs::key::{self, KeyType};
-use fips_certs::pki::{Kind, RenewalPolicy, Status, Thresholds};
-use fips_certs::store::Store;
-use fips_certs::{Authority, FixedClock, LeafParams, Pki, Subject, Usages};
+use fips_certs::catalogue::{Catalogue, Options};
+use fips_certs::key;
+use fips_certs::pki::{Kind, RenewalPolicy, Status};
+use fips_certs::{Authority, LeafParams, Pki, Subject, Usages};
 
 const LEAF: &str = "tls/serving-kube-apiserver.crt";
 
@@ -281,63 +278,6 @@ fn a_changed_kubeconfig_is_drift_and_is_written_again() {
     assert!(report.issued.is_empty());
     assert_eq!(report.written, ["cred/admin.kubeconfig"]);
     assert_eq!(store.content("cred/admin.kubeconfig"), before);
-}
-
-#[test]
-fn time_grows_with_the_number_of_leaves_and_no_faster() {
-    let boundary = boundary();
-    let clock = FixedClock::new(START);
-    let base = made();
-    let issuer = Authority::load(
-        base.certificates("tls/client-ca.crt").remove(0),
-        key::from_pem(&boundary, &base.content("tls/client-ca.key")).unwrap(),
-    )
-    .unwrap();
-    let key = key::generate(&boundary, KeyType::P256).unwrap();
-    let pem = key::to_pem(&key).unwrap();
-    let measure = |count: usize| {
-        let mut catalogue = catalogue();
-        let pattern = catalogue.leaf("client-admin").unwrap().clone();
-        let leaf = LeafParams::new(pattern.subject.clone(), Usages::Client, DAY * 365)
-            .signed_by(&key, &issuer, &clock)
-            .unwrap();
-        let store = common::MemoryStore::default();
-        for path in base.list().unwrap() {
-            if !path.as_str().starts_with("fips/") {
-                store.set(path.as_str(), base.content(path.as_str()));
-            }
-        }
-        for index in 0..count {
-            let mut entry = pattern.clone();
-            entry.name = format!("leaf-{index}");
-            entry.place = Place::Pair {
-                certificate: common::path(&format!("tls/leaf-{index}.crt")),
-                key: common::path(&format!("tls/leaf-{index}.key")),
-            };
-            store.set(entry.file().as_str(), leaf.to_pem());
-            store.set(entry.key_file().as_str(), pem.as_bytes());
-            catalogue = catalogue.with_leaf(entry).unwrap();
-        }
-        let pki = Pki::adopt(&store, catalogue).unwrap();
-        let best = (0..3)
-            .map(|_| {
-                let began = Instant::now();
-                let rows = pki
-                    .check(&diagnostic(), START, Thresholds::default())
-                    .unwrap();
-                assert!(rows.iter().all(|row| row.status == Status::Ok));
-                began.elapsed()
-            })
-            .min()
-            .unwrap();
-        best.max(Duration::from_micros(1))
-    };
-    let (small, large) = (measure(100), measure(1000));
-    // Ten times the leaves; quadratic would be a hundred times.
-    assert!(
-        large < small * 30,
-        "100 leaves: {small:?}, 1000 leaves: {large:?}"
-    );
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::{ffi, self_test};
 
 use ledger::Answer;
 pub use ledger::{Count, ExceptedCall, LedgerRow, Summary};
-pub use scope::{Ledger, Recorded, ledger};
+pub use scope::{Ledger, Recorded, Scopes, ledger};
 
 /// A service of the module as this crate uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

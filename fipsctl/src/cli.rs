@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use fips_boundary::certs::key;
 
 use crate::agent::AgentCommand;
 use crate::pki::adopt::AdoptArgs;
@@ -18,6 +19,7 @@ use crate::pki::rotate_ca::RotateCaCommand;
 use crate::pki::rotate_sa::RotateSaCommand;
 use crate::pki::sign::SignArgs;
 use crate::pki::{AuditCommand, TokenCommand};
+use crate::pki::{KeyCommand, UnlockArgs};
 use crate::sealing;
 
 const AFTER: &str = "\
@@ -118,6 +120,9 @@ pub(crate) enum PkiCommand {
     /// Make a new PKI: the authorities, etcd's and the API server's leaves, the admin's kubeconfig.
     /// Make a new PKI: authorities, leaves, kubeconfigs, keys and secrets of a whole layout.
     Init(InitArgs),
+    /// Make an authority's key on a token; seal and unseal one in its file.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Issue one leaf by the command line, outside of the catalogue.
     Issue(IssueArgs),
     /// Judge certificates by RFC 5280 and the house rules; exit 1 on findings. Needs no open gate.
@@ -164,11 +169,26 @@ pub(crate) enum KeyType {
     Rsa4096,
 }
 
+impl From<KeyType> for key::KeyType {
+    fn from(key_type: KeyType) -> Self {
+        match key_type {
+            KeyType::P256 => Self::P256,
+            KeyType::P384 => Self::P384,
+            KeyType::Rsa2048 => Self::Rsa2048,
+            KeyType::Rsa3072 => Self::Rsa3072,
+            KeyType::Rsa4096 => Self::Rsa4096,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   fipsctl pki init /var/lib/rancher/rke2/server
   fipsctl pki init ./server --node-name cp1 --node-ip 10.0.0.11 --san api.example.com --key-type p384
+  fipsctl pki init ./server --seal-ca-keys --passphrase-fd 3 3<passphrase
+  fipsctl pki init ./server --pin-fd 3 3<pin \\
+      --ca-key 'client-ca=pkcs11:token=cp;object=client-ca?module-path=/usr/lib/hsm/p11.so&x-cmvp=4567'
   fipsctl pki init /etc/kubernetes --layout kubeadm --node-ip 10.0.0.11 --endpoint api.example.com:6443
   fipsctl pki init ./pki --catalogue own.toml
   fipsctl pki init ./server --dry-run
@@ -178,6 +198,14 @@ pub(crate) struct InitArgs {
     /// The folder to make it in: `server` of the data directory, or /etc/kubernetes; must not hold
     /// a PKI yet.
     pub(crate) dir: PathBuf,
+    /// Where an authority's key lies, on a token and made already; may be given several times.
+    #[arg(long, value_name = "AUTHORITY=URI")]
+    pub(crate) ca_key: Vec<String>,
+    /// Seal the authorities' keys in their files, under the passphrase or key file.
+    #[arg(long)]
+    pub(crate) seal_ca_keys: bool,
+    #[command(flatten)]
+    pub(crate) unlock: UnlockArgs,
     #[command(flatten)]
     pub(crate) layout: LayoutArgs,
     /// Say what would be made, and make nothing.
@@ -214,6 +242,7 @@ Examples:
   fipsctl pki renew /var/lib/rancher/rke2/server --dry-run
   fipsctl pki renew ./server
   fipsctl pki renew ./server --all
+  fipsctl pki renew ./server --passphrase-credential ca-keys
   fipsctl pki renew ./server --all --service etcd
   fipsctl pki renew ./server --name etcd/server-client --name etcd/client")]
 pub(crate) struct RenewArgs {
@@ -237,6 +266,8 @@ pub(crate) struct RenewArgs {
     /// Keep the keys, make new certificates alone.
     #[arg(long)]
     pub(crate) keep_keys: bool,
+    #[command(flatten)]
+    pub(crate) unlock: UnlockArgs,
     /// Say what would be renewed and why, and renew nothing. Needs no open gate.
     #[arg(long)]
     pub(crate) dry_run: bool,

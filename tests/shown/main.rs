@@ -17,6 +17,7 @@ use finder::Finder;
 /// What holds a secret. `values` makes one of each of a known secret.
 const HOLDS: &[&str] = &[
     "fips_certs::issue::authority::Authority",
+    "fips_certs::key::unlock::KeySecrets",
     "fips_certs::sealing::file_key::FileKey",
     "fips_certs::sealing::passphrase::Passphrase",
     "fips_certs::sealing::secret::Secret",
@@ -160,6 +161,7 @@ const NONE: &[(&str, &[&str])] = &[
         "counts of calls, and how long the module's tests took",
         &[
             "fips_core::indicator::scope::Ledger",
+            "fips_core::indicator::scope::Scopes",
             "fips_core::self_test::SelfTestRun",
             "fips_core::self_test::SelfTests",
         ],
@@ -205,11 +207,14 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_certs::catalogue::node::NodeOptions",
             "fips_certs::catalogue::options::Options",
             "fips_certs::clock::FixedClock",
+            "fips_certs::key::pkcs11_uri::Pkcs11Uri",
+            "fips_certs::key::source::KeySource",
             "fips_certs::csr::rule::SigningRule",
             "fips_certs::csr::rules::SigningRules",
             "fips_certs::pki::plan::RenewalPolicy",
             "fips_certs::pki::rotation::step::Advance",
             "fips_certs::sealing::binding::Binding",
+            "fips_certs::secret_source::SecretSource",
             "fips_certs::pki::revoke::JudgedList",
             "fips_certs::pki::revoke::Target",
             "fips_certs::store::path::EntryPath",
@@ -217,6 +222,10 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_tls::policy::profile::Row",
             "fips_tls::policy::profile::UnknownProfile",
         ],
+    ),
+    (
+        "a key on a token: certs/tests/pkcs11 has one, and looks for its PIN",
+        &["fips_certs::pkcs11::signer::Pkcs11Signer"],
     ),
     (
         "what stands before sealed data in the clear",

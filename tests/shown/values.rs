@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
 use fips_boundary::certs::crl::{RevocationListParams, RevocationReason};
+use fips_boundary::certs::key::{self, KeySecrets, KeyType, KeyUnlock};
 use fips_boundary::certs::key::{self, KeyType};
 use fips_boundary::certs::pki::rotation::{Advance, Rotated};
 use fips_boundary::certs::pki::{RenewalPolicy, Target, Thresholds};
@@ -17,8 +18,8 @@ use fips_boundary::certs::sealing::{
 };
 use fips_boundary::certs::store::{Change, DirStore, EntryPath, Secrecy};
 use fips_boundary::certs::{
-    self, Authority, AuthorityParams, Certificate, Clock, LeafParams, Pki, Subject, SubjectAltName,
-    SystemClock, Usages,
+    self, Authority, AuthorityParams, Certificate, Clock, LeafParams, Pki, SecretSource, Subject,
+    SubjectAltName, SystemClock, Usages,
 };
 use fips_boundary::core::agreement::{Curve, EphemeralKey};
 use fips_boundary::core::digest::{Algorithm, Context};
@@ -341,6 +342,15 @@ fn of_sealing(values: &mut Values, boundary: &Boundary) {
     );
     values.debug("fips_certs::sealing::file_key::FileKey", &file_key());
     let secrets: [Secret; 2] = [passphrase(&text).into(), file_key().into()];
+    // The text is a PIN, too, and was read as one.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), &text).unwrap();
+    let unlock = KeySecrets::default()
+        .with_pin(SecretSource::File(file.path().into()))
+        .with_secret(Arc::new(passphrase(&text).into()));
+    let uri = "pkcs11:token=t;object=o?module-path=/m.so".parse().unwrap();
+    assert!(unlock.pin(&uri).unwrap().is_some());
+    values.debug("fips_certs::key::unlock::KeySecrets", &unlock);
     let mut errors = Vec::new();
     for broken in [&text[1..], &text.replace('=', "A"), &text.repeat(30)] {
         errors.extend(FileKey::parse(broken.as_bytes()).err());

@@ -48,6 +48,10 @@ pub enum EventKind {
     Imported,
     /// A certificate was made.
     Issued,
+    /// An authority's key was sealed in its file.
+    KeySealed,
+    /// An authority's sealed key was written as it is.
+    KeyUnsealed,
     /// The first line of a log.
     LogBegun,
     /// A node's password was bound at its first join.
@@ -81,6 +85,8 @@ impl EventKind {
         Self::Found,
         Self::Imported,
         Self::Issued,
+        Self::KeySealed,
+        Self::KeyUnsealed,
         Self::LogBegun,
         Self::NodeBound,
         Self::NodeReleased,
@@ -102,6 +108,8 @@ impl EventKind {
             Self::Found => "found",
             Self::Imported => "imported",
             Self::Issued => "issued",
+            Self::KeySealed => "key-sealed",
+            Self::KeyUnsealed => "key-unsealed",
             Self::LogBegun => "log-begun",
             Self::NodeBound => "node-bound",
             Self::NodeReleased => "node-released",

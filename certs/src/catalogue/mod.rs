@@ -13,6 +13,7 @@ mod rke2;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Error;
+use crate::key::KeySource;
 use crate::store::EntryPath;
 
 pub use definition::Definition;
@@ -39,6 +40,8 @@ pub struct Catalogue {
     kubeconfigs: Vec<KubeconfigEntry>,
     key_sets: Vec<KeySetEntry>,
     files: Vec<FileEntry>,
+    /// Where authorities' keys lie, other than in a file as they are.
+    key_sources: BTreeMap<String, KeySource>,
     /// Where the entry of a name is.
     names: BTreeMap<String, At>,
     /// The kubeconfigs by their files.
@@ -171,6 +174,63 @@ impl Catalogue {
         Ok(self)
     }
 
+    /// Says where the key of the authority `name` lies. For one that is in no file, no file of
+    /// the catalogue is its key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownEntry`] for another name; [`Error::Catalogue`] for a key in a file where
+    /// the layout has none.
+    pub fn with_key_source(mut self, name: &str, source: KeySource) -> Result<Self, Error> {
+        let known = self.authorities.iter().map(|entry| entry.name.as_str());
+        let known = known.collect::<Vec<_>>().join(", ");
+        let entry = self
+            .authorities
+            .iter_mut()
+            .find(|entry| entry.name == name)
+            .ok_or_else(|| Error::UnknownEntry {
+                name: name.to_owned(),
+                known,
+            })?;
+        match &source {
+            KeySource::External | KeySource::Pkcs11(_) => {
+                if let Some(path) = entry.key.take() {
+                    self.paths.remove(&path);
+                }
+            }
+            KeySource::File | KeySource::SealedFile if entry.key.is_none() => {
+                return Err(flaw(name, "it has no file that its key could be in"));
+            }
+            KeySource::File | KeySource::SealedFile => {}
+        }
+        match source {
+            KeySource::File => self.key_sources.remove(name),
+            source => self.key_sources.insert(name.to_owned(), source),
+        };
+        Ok(self)
+    }
+
+    /// Where the key of the authority `name` lies.
+    pub fn key_source(&self, name: &str) -> &KeySource {
+        const FILE: &KeySource = &KeySource::File;
+        const EXTERNAL: &KeySource = &KeySource::External;
+        match self.key_sources.get(name) {
+            Some(source) => source,
+            None if self
+                .authority(name)
+                .is_some_and(|entry| entry.key.is_some()) =>
+            {
+                FILE
+            }
+            None => EXTERNAL,
+        }
+    }
+
+    /// The authorities whose keys lie not simply in a file, as kept in the PKI's record.
+    pub fn key_sources(&self) -> &BTreeMap<String, KeySource> {
+        &self.key_sources
+    }
+
     fn empty(definition: Definition) -> Self {
         Self {
             definition,
@@ -179,6 +239,7 @@ impl Catalogue {
             kubeconfigs: Vec::new(),
             key_sets: Vec::new(),
             files: Vec::new(),
+            key_sources: BTreeMap::new(),
             names: BTreeMap::new(),
             frames: BTreeMap::new(),
             paths: BTreeSet::new(),

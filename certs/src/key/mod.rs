@@ -1,9 +1,12 @@
 //! Private keys on disk: the types that are issued, and their PEM forms.
 
+mod pkcs11_uri;
 mod public;
 mod public_half;
 mod sealed;
+mod source;
 mod subject;
+mod unlock;
 
 use std::fmt;
 
@@ -18,11 +21,14 @@ use crate::error::Error;
 use crate::issue::EncodedKey;
 use crate::pem;
 
+pub use pkcs11_uri::Pkcs11Uri;
 pub use public::PublicKey;
 pub(crate) use public_half::PublicHalf;
 pub use sealed::{SEALED_LABEL, from_sealed_pem, is_sealed, to_sealed_pem};
+pub use source::KeySource;
 pub use subject::SubjectKey;
 pub(crate) use subject::named;
+pub use unlock::{KeySecrets, KeyUnlock};
 
 /// The keys this crate makes certificates for. P-521 is verified, not issued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

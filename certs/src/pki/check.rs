@@ -15,6 +15,7 @@ use super::{Pki, drift, once, parallel};
 use crate::catalogue::{AuthorityEntry, KubeconfigEntry, LeafEntry, STATE};
 use crate::certificate::Certificate;
 use crate::error::Error;
+use crate::key::KeySource;
 use crate::store::EntryPath;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -182,6 +183,12 @@ impl Checker<'_> {
             if let Some((status, reason)) = self.mark(bundle) {
                 row.worsen(status, reason);
             }
+        }
+        if let KeySource::Pkcs11(uri) = self.pki.catalogue.key_source(&entry.name) {
+            row.worsen(
+                Status::Ok,
+                format!("its key is elsewhere: {}", uri.origin()),
+            );
         }
         let mut rows = vec![row];
         rows.extend(self.chain(&entry.certificate, &pair));

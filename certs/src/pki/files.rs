@@ -19,6 +19,13 @@ impl Pair {
     /// An authority's; one whose key is kept elsewhere counts as whole.
     pub(super) fn of_authority(store: &dyn Store, entry: &AuthorityEntry) -> Self {
         match &entry.key {
+            // What is sealed states no public half; whether it fits is seen when it is opened.
+            Some(key)
+                if content(store, key)
+                    .is_ok_and(|file| file.is_some_and(|file| key::is_sealed(&file))) =>
+            {
+                Self::without_key(store, &entry.certificate)
+            }
             Some(key) => Self::of_files(store, &entry.certificate, key),
             None => Self::without_key(store, &entry.certificate),
         }

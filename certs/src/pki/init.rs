@@ -1,6 +1,7 @@
 //! Making a PKI.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use fips_core::{Boundary, Diagnostic, Opening};
 use time::OffsetDateTime;
@@ -9,13 +10,13 @@ use super::issuer::Issuer;
 use super::read_back::Staged;
 use super::record::{self, Made, Record};
 use super::report::{Issued, Report};
-use super::{Pki, once, stage};
+use super::{Pki, keys, once, stage};
 use crate::audit::{self, Event, EventKind};
 use crate::catalogue::Catalogue;
 use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
 use crate::issue::{AuthorityParams, LeafParams};
-use crate::key;
+use crate::key::{self, KeySecrets, KeySource, KeyUnlock};
 use crate::store::{EntryPath, Secrecy, Store};
 
 /// Room below each authority for one more: the cross-signed successor of a rotation.
@@ -63,6 +64,24 @@ impl<'s> Pki<'s> {
         catalogue: Catalogue,
         clock: &dyn Clock,
     ) -> Result<(Self, Report), Error> {
+        let unlock = Arc::new(KeySecrets::default());
+        Self::init_with(boundary, store, catalogue, clock, unlock)
+    }
+
+    /// As [`init`](Self::init), with authorities whose keys are sealed, or on tokens and there
+    /// already; `unlock` is asked for their secrets.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`init`](Self::init); [`Error::Authority`] for an authority whose key is out of
+    /// reach; [`Error::NoSecret`]; [`Error::Secret`]; [`Error::Signer`].
+    pub fn init_with(
+        boundary: &Boundary,
+        store: &'s dyn Store,
+        catalogue: Catalogue,
+        clock: &dyn Clock,
+        unlock: Arc<dyn KeyUnlock>,
+    ) -> Result<(Self, Report), Error> {
         if let Some(path) = Self::obstacle(store, &catalogue)? {
             return Err(Error::Exists { path });
         }
@@ -77,21 +96,23 @@ impl<'s> Pki<'s> {
         for entry in catalogue.authorities() {
             let params = AuthorityParams::new(entry.subject_at(now)?, entry.lifetime)
                 .with_path_length(lengths.get(entry.name.as_str()).copied().unwrap_or(ROOM));
-            let key = key::generate(boundary, entry.key_type)?;
-            if let Some(path) = &entry.key {
-                staged = staged.key(path, &key)?;
-            }
+            let source = catalogue.key_source(&entry.name);
+            let signer;
+            (staged, signer) = keys::new_signer(boundary, staged, entry, source, &*unlock)?;
             let above = match &entry.issuer {
                 Some(name) => Some(known(&issuers, name)?),
                 None => None,
             };
             let authority = match above {
-                Some(above) => params.signed_by(key, &above.authority, &moment)?,
-                None => params.self_signed(key, &moment)?,
+                Some(above) => params.signed_by(signer, &above.authority, &moment)?,
+                None => params.self_signed(signer, &moment)?,
             };
             let certificate = authority.certificate();
             issued.push(Issued::new(&entry.name, &entry.certificate, certificate));
-            let event = Event::new(EventKind::Issued, &entry.name);
+            let mut event = Event::new(EventKind::Issued, &entry.name);
+            if *source != KeySource::File {
+                event = event.with_reason(authority.signer().origin());
+            }
             staged = staged.log(event.with_certificate(certificate)?);
             let issuer = Issuer::new(authority, above);
             staged = stage::authority(staged, entry, &issuer);
@@ -117,7 +138,8 @@ impl<'s> Pki<'s> {
         for entry in catalogue.files() {
             staged = once::new_file(staged, entry)?;
         }
-        let record = Record::new(boundary, Made::Here, catalogue.definition().clone(), now);
+        let mut record = Record::new(boundary, Made::Here, catalogue.definition().clone(), now);
+        record.key_sources = catalogue.key_sources().clone();
         staged = staged.bytes(&record::path()?, Secrecy::Public, record.to_json()?);
 
         let diagnostic = diagnostic()?;
@@ -126,6 +148,7 @@ impl<'s> Pki<'s> {
             store,
             catalogue,
             record: Some(record),
+            unlock,
         };
         Ok((pki, report))
     }

@@ -12,7 +12,6 @@ use crate::catalogue::AuthorityEntry;
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::issue::Authority;
-use crate::key;
 
 /// An authority, and the chain its leaves are followed by: its own certificate first.
 #[derive(Debug)]
@@ -74,16 +73,7 @@ impl Pki<'_> {
             authority: entry.name.clone(),
             why,
         };
-        let path = entry
-            .key
-            .as_ref()
-            .ok_or_else(|| refuse(KEY_ELSEWHERE.into()))?;
         let certificates = files::certificates(self.store, &entry.certificate).map_err(refuse)?;
-        let key = self
-            .store
-            .read(path)?
-            .ok_or_else(|| refuse(format!("{path} is missing")))?;
-        let key = key::from_pem(boundary, &key)?;
         let bundle = Bundle::new(certificates, diagnostic);
         // A plan can be older than what it is carried out on.
         let mut flaws = bundle.flaws(now).into_iter();
@@ -94,7 +84,7 @@ impl Pki<'_> {
             .first()
             .ok_or_else(|| refuse("its file holds no certificate".into()))?;
         Ok(Issuer::of_bundle(
-            Authority::load(first.clone(), key)?,
+            Authority::load(first.clone(), self.signer(boundary, entry)?)?,
             &bundle,
         ))
     }

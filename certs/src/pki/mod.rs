@@ -10,6 +10,7 @@ mod import;
 mod init;
 mod issue;
 mod issuer;
+mod keys;
 mod node;
 mod once;
 mod parallel;
@@ -27,8 +28,11 @@ mod row;
 mod stage;
 mod verify;
 
+use std::sync::Arc;
+
 use crate::catalogue::Catalogue;
 use crate::error::Error;
+use crate::key::{KeySecrets, KeyUnlock};
 use crate::store::Store;
 
 pub use adopt::keys_as_found;
@@ -52,6 +56,8 @@ pub struct Pki<'s> {
     store: &'s dyn Store,
     catalogue: Catalogue,
     record: Option<Record>,
+    /// Asked for the secrets of authorities' keys.
+    unlock: Arc<dyn KeyUnlock>,
 }
 
 impl<'s> Pki<'s> {
@@ -65,10 +71,15 @@ impl<'s> Pki<'s> {
         let record = Record::read(store)?.ok_or(Error::NoPki {
             path: record::path()?,
         })?;
+        let mut catalogue = Catalogue::from_definition(record.catalogue.clone())?;
+        for (name, source) in &record.key_sources {
+            catalogue = catalogue.with_key_source(name, source.clone())?;
+        }
         Ok(Self {
             store,
-            catalogue: Catalogue::from_definition(record.catalogue.clone())?,
+            catalogue,
             record: Some(record),
+            unlock: Arc::new(KeySecrets::default()),
         })
     }
 
@@ -90,6 +101,7 @@ impl<'s> Pki<'s> {
             store,
             catalogue,
             record: None,
+            unlock: Arc::new(KeySecrets::default()),
         };
         pki.admit(fips_core::opening())?;
         Ok(pki)
@@ -101,11 +113,18 @@ impl<'s> Pki<'s> {
     /// # Errors
     ///
     /// [`Error::Record`] when there is a record and it cannot be understood.
-    pub fn judged_by(store: &'s dyn Store, catalogue: Catalogue) -> Result<Self, Error> {
+    pub fn judged_by(store: &'s dyn Store, mut catalogue: Catalogue) -> Result<Self, Error> {
+        let record = Record::read(store)?;
+        for (name, source) in record.iter().flat_map(|record| &record.key_sources) {
+            if catalogue.authority(name).is_some() {
+                catalogue = catalogue.with_key_source(name, source.clone())?;
+            }
+        }
         Ok(Self {
             store,
             catalogue,
-            record: Record::read(store)?,
+            record,
+            unlock: Arc::new(KeySecrets::default()),
         })
     }
 

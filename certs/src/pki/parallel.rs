@@ -4,6 +4,8 @@ use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::thread;
 
+use fips_core::indicator::Scopes;
+
 /// The most threads: more only wait for the disk.
 const MOST_THREADS: usize = 16;
 /// How many things a thread does before its results are taken: the results of that many for
@@ -11,6 +13,7 @@ const MOST_THREADS: usize = 16;
 const PART: usize = 256;
 
 /// Does `work` on each of `items` and gives the results to `sink`, in the order of the items.
+/// What it calls of the module counts in the ledgers whose scopes this thread is in.
 pub(super) fn in_order<T: Sync, R: Send>(
     items: &[T],
     work: impl Fn(&T) -> R + Sync,
@@ -19,9 +22,10 @@ pub(super) fn in_order<T: Sync, R: Send>(
     let threads = thread::available_parallelism()
         .map_or(1, NonZeroUsize::get)
         .min(MOST_THREADS);
-    let do_part = |part: &[T]| part.iter().map(&work).collect::<Vec<R>>();
+    let scopes = Scopes::current();
+    let do_part = |part: &[T]| scopes.record(|| part.iter().map(&work).collect::<Vec<R>>());
     for batch in items.chunks(threads * PART) {
-        let parts: Vec<&[T]> = batch.chunks(PART).collect();
+        let parts: Vec<&[T]> = batch.chunks(batch.len().div_ceil(threads)).collect();
         let done: Vec<Vec<R>> = thread::scope(|scope| {
             // The first part is this thread's own.
             let (own, others) = match parts.split_first() {
@@ -50,6 +54,21 @@ pub(super) fn in_order<T: Sync, R: Send>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_other_threads_call_counts_here() {
+        let items = vec![0_u8; 3 * PART];
+        let ledger = fips_core::indicator::Ledger::new();
+        ledger.record(|| {
+            let digest = |item: &u8| {
+                let algorithm = fips_core::digest::Algorithm::Sha256;
+                fips_core::digest::digest(algorithm, &[*item]).is_ok()
+            };
+            in_order(&items, digest, |done| assert!(done));
+        });
+        let counted = ledger.summary().total().approved;
+        assert_eq!(counted, items.len() as u64);
+    }
 
     #[test]
     fn every_result_once_and_in_order() {

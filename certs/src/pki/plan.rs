@@ -14,6 +14,7 @@ use super::row::{Kind, Row, Status, in_words};
 use super::{Pki, once};
 use crate::catalogue::{AuthorityEntry, Content, Entry};
 use crate::error::Error;
+use crate::key::KeySource;
 
 /// When a leaf is renewed: what has drifted, is torn, revoked or has ended always, the others when less
 /// than the level of [`remaining`](Self::remaining) and [`fraction`](Self::fraction) is left.
@@ -316,7 +317,7 @@ impl Planner<'_> {
         }
         let why = match self.pki.catalogue.entry(name) {
             Some(entry) if made_once(&entry, &row) => Some(once::MADE_ONCE.to_owned()),
-            _ => cannot_sign(issuer, found),
+            _ => self.cannot_sign(issuer, found),
         };
         match why {
             Some(why) => self.plan.blocked.push(Blocked {
@@ -335,6 +336,19 @@ impl Planner<'_> {
             }),
         }
     }
+
+    /// Why an authority cannot sign; nothing when it can.
+    fn cannot_sign(&self, entry: Option<&AuthorityEntry>, row: Option<&Row>) -> Option<String> {
+        match row {
+            Some(row) if row.status > Status::Warning => {
+                Some(format!("{}: {}", row.status, row.reasons.join("; ")))
+            }
+            _ => {
+                let source = self.pki.catalogue.key_source(&entry?.name);
+                (*source == KeySource::External).then(|| KEY_ELSEWHERE.to_owned())
+            }
+        }
+    }
 }
 
 /// Whether an entry is lost with what is wrong with it: a key or a secret, not what follows
@@ -344,17 +358,6 @@ fn made_once(entry: &Entry<'_>, row: &Row) -> bool {
         Entry::File(entry) => !matches!(entry.content, Content::Text(_)),
         Entry::KeySet(_) => row.status == Status::Torn,
         _ => false,
-    }
-}
-
-/// Why an authority cannot sign; nothing when it can.
-fn cannot_sign(entry: Option<&AuthorityEntry>, row: Option<&Row>) -> Option<String> {
-    match row {
-        Some(row) if row.status > Status::Warning => {
-            Some(format!("{}: {}", row.status, row.reasons.join("; ")))
-        }
-        _ if entry.is_some_and(|entry| entry.key.is_none()) => Some(KEY_ELSEWHERE.to_owned()),
-        _ => None,
     }
 }
 

@@ -1,11 +1,14 @@
 //! What is kept beside the certificates: the catalogue's definition, and under which gate the PKI was made.
 
+use std::collections::BTreeMap;
+
 use fips_core::{Boundary, Opening};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::catalogue::{Definition, STATE};
 use crate::error::Error;
+use crate::key::KeySource;
 use crate::store::{EntryPath, Store};
 
 /// The version of the record's form.
@@ -32,6 +35,9 @@ pub struct Record {
     pub waivers: Vec<WaiverRecord>,
     /// What the catalogue is made from.
     pub catalogue: Definition,
+    /// Where authorities' keys lie, other than in a file as they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub key_sources: BTreeMap<String, KeySource>,
 }
 
 /// How a PKI came to be.
@@ -81,6 +87,7 @@ impl Record {
                 })
                 .collect(),
             catalogue,
+            key_sources: BTreeMap::new(),
         }
     }
 

@@ -19,6 +19,14 @@ pub struct Report {
     pub statement: String,
 }
 
+impl Report {
+    /// Takes over what a further change of the same work did.
+    pub(super) fn add(&mut self, other: Self) {
+        self.issued.extend(other.issued);
+        self.written.extend(other.written);
+    }
+}
+
 /// One certificate.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]

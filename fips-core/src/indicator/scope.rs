@@ -94,6 +94,41 @@ impl Default for Ledger {
     }
 }
 
+/// The scopes that a thread is in, to be taken along to another one.
+///
+/// ```
+/// use fips_core::digest::{Algorithm, digest};
+/// use fips_core::indicator::{Ledger, Scopes};
+///
+/// let ledger = Ledger::new();
+/// ledger.record(|| {
+///     let scopes = Scopes::current();
+///     std::thread::scope(|threads| {
+///         threads.spawn(|| scopes.record(|| digest(Algorithm::Sha256, b"elsewhere")));
+///     });
+/// });
+/// assert_eq!(ledger.summary().total().approved, 1);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Scopes(Vec<Ledger>);
+
+impl Scopes {
+    /// Those of this thread, now.
+    pub fn current() -> Self {
+        Self(
+            SCOPES
+                .try_with(|scopes| scopes.borrow().clone())
+                .unwrap_or_default(),
+        )
+    }
+
+    /// Runs `work` inside of them, besides those that this thread is in.
+    pub fn record<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _scopes: Vec<_> = self.0.iter().map(Scope::enter).collect();
+        work()
+    }
+}
+
 /// A future whose polls run inside a [`Ledger`]'s scope.
 #[must_use = "futures do nothing unless polled"]
 pub struct Recorded<F> {
@@ -120,7 +155,8 @@ impl<F: Future> Future for Recorded<F> {
     }
 }
 
-/// Leaves the scope when dropped. Lives on the stack alone, so scopes end in reverse order.
+/// Leaves the scope when dropped. Lives on the stack alone, so scopes end in reverse order; of
+/// those that end together, each takes one off.
 struct Scope {
     pushed: bool,
 }

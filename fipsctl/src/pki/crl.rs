@@ -11,6 +11,7 @@ use fips_boundary::certs::{Clock, Pki, SystemClock};
 use fips_boundary::core::Diagnostic;
 use serde::Serialize;
 
+use super::UnlockArgs;
 use super::revoke::{Lifetime, print_lists};
 use crate::cli::Format;
 use crate::exit::{self, Failure};
@@ -42,6 +43,8 @@ pub(crate) struct IssueArgs {
     pub(crate) authority: Vec<String>,
     #[command(flatten)]
     pub(crate) lifetime: Lifetime,
+    #[command(flatten)]
+    pub(crate) unlock: UnlockArgs,
     /// Say which lists would be issued, and issue none. Needs no open gate.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -60,6 +63,8 @@ pub(crate) struct RefreshArgs {
     pub(crate) dir: PathBuf,
     #[command(flatten)]
     pub(crate) lifetime: Lifetime,
+    #[command(flatten)]
+    pub(crate) unlock: UnlockArgs,
     /// Say which lists would be issued, and issue none. Needs no open gate.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -106,12 +111,18 @@ pub(super) fn run(command: &CrlCommand) -> Result<u8, Failure> {
             &args.dir,
             &args.authority,
             &args.lifetime,
+            &args.unlock,
             args.dry_run,
             args.output,
         ),
-        CrlCommand::Refresh(args) => {
-            issue(&args.dir, &[], &args.lifetime, args.dry_run, args.output)
-        }
+        CrlCommand::Refresh(args) => issue(
+            &args.dir,
+            &[],
+            &args.lifetime,
+            &args.unlock,
+            args.dry_run,
+            args.output,
+        ),
         CrlCommand::Show(args) => show(args),
         CrlCommand::Verify(args) => verify(args),
     }
@@ -121,6 +132,7 @@ fn issue(
     dir: &PathBuf,
     names: &[String],
     lifetime: &Lifetime,
+    unlock: &UnlockArgs,
     dry_run: bool,
     format: Format,
 ) -> Result<u8, Failure> {
@@ -141,10 +153,11 @@ fn issue(
         output::note("dry run: nothing was written");
         return Ok(exit::DONE);
     }
+    let unlock = unlock.unlock()?;
     let boundary = boundary::enter()?;
     let store = DirStore::open(dir)?;
     super::tell_recovery(dir, &store);
-    let pki = Pki::open(&store)?;
+    let pki = Pki::open(&store)?.with_unlock(unlock);
     let report = pki.refresh_lists(&boundary, names, &lifetime.params(), &SystemClock)?;
     match format {
         Format::Json => output::print(&output::json(&report)?)?,

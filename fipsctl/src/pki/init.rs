@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use fips_boundary::certs::catalogue::{AuthorityEntry, Catalogue, Credentials, KubeconfigEntry};
+use fips_boundary::certs::key::KeySource;
 use fips_boundary::certs::store::DirStore;
 use fips_boundary::certs::{Error, Pki, SystemClock};
 use fips_boundary::core::EVALUATION_MARK;
@@ -20,14 +21,15 @@ pub(super) fn run(args: &InitArgs) -> Result<u8, Failure> {
     if args.dry_run {
         return dry_run(args);
     }
+    let unlock = args.unlock.unlock()?;
     let boundary = boundary::enter()?;
     // Before anything is made: a wrong option leaves no folder behind.
-    let catalogue = args.layout.catalogue(&args.dir)?;
+    let catalogue = catalogue(args)?;
     let store = DirStore::create_or_open(&args.dir)?;
     super::tell_recovery(&args.dir, &store);
     let report = {
         let _spinner = output::spinner("making keys and certificates");
-        let (_, report) = Pki::init(&boundary, &store, catalogue, &SystemClock)?;
+        let (_, report) = Pki::init_with(&boundary, &store, catalogue, &SystemClock, unlock)?;
         report
     };
     super::print_report(&report, args.output)?;
@@ -105,7 +107,7 @@ fn planned(catalogue: &Catalogue) -> Vec<Planned> {
 }
 
 fn dry_run(args: &InitArgs) -> Result<u8, Failure> {
-    let catalogue = args.layout.catalogue(&args.dir)?;
+    let catalogue = catalogue(args)?;
     refuse_existing(&args.dir, &catalogue)?;
     print_planned(&catalogue, &args.dir, args.output)?;
     Ok(exit::DONE)
@@ -181,4 +183,31 @@ fn refuse_existing(dir: &Path, catalogue: &Catalogue) -> Result<(), Failure> {
         Some(path) => Err(Error::Exists { path }.into()),
         None => Ok(()),
     }
+}
+
+/// The catalogue, and where its authorities' keys shall lie.
+fn catalogue(args: &InitArgs) -> Result<Catalogue, Failure> {
+    let mut catalogue = args.layout.catalogue(&args.dir)?;
+    let usage = |error: Error| Failure::Usage(error.to_string());
+    for given in &args.ca_key {
+        let (name, uri) = given
+            .split_once('=')
+            .ok_or_else(|| Failure::Usage("--ca-key: AUTHORITY=URI is expected".to_owned()))?;
+        let source = KeySource::Pkcs11(super::key::uri(uri)?);
+        catalogue = catalogue.with_key_source(name, source).map_err(usage)?;
+    }
+    if args.seal_ca_keys {
+        let in_files: Vec<String> = catalogue
+            .authorities()
+            .iter()
+            .filter(|entry| *catalogue.key_source(&entry.name) == KeySource::File)
+            .map(|entry| entry.name.clone())
+            .collect();
+        for name in in_files {
+            catalogue = catalogue
+                .with_key_source(&name, KeySource::SealedFile)
+                .map_err(usage)?;
+        }
+    }
+    Ok(catalogue)
 }

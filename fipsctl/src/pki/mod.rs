@@ -8,6 +8,7 @@ pub(crate) mod export_csr;
 pub(crate) mod import;
 mod init;
 pub(crate) mod issue;
+mod key;
 pub(crate) mod layout;
 mod lint;
 pub(crate) mod node;
@@ -21,6 +22,7 @@ mod rotation;
 mod show;
 pub(crate) mod sign;
 mod token;
+mod unlock;
 mod verify;
 mod written;
 
@@ -30,17 +32,18 @@ use fips_boundary::certs::key::KeyType;
 use fips_boundary::certs::pki::{Report, Requested};
 use fips_boundary::certs::store::{DirStore, Recovery};
 
-pub(crate) use audit::AuditCommand;
-pub(crate) use token::TokenCommand;
-
 use crate::cli::{self, Format, PkiCommand};
 use crate::exit::Failure;
 use crate::{output, table};
 
+pub(crate) use audit::AuditCommand;
 pub(crate) use crl::CrlCommand;
+pub(crate) use key::KeyCommand;
 pub(crate) use lint::LintArgs;
 pub(crate) use revoke::RevokeArgs;
 pub(crate) use show::ShowPkiArgs;
+pub(crate) use token::TokenCommand;
+pub(crate) use unlock::UnlockArgs;
 pub(crate) use verify::VerifyTreeArgs;
 
 pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
@@ -52,6 +55,7 @@ pub(crate) fn run(command: PkiCommand) -> Result<u8, Failure> {
         PkiCommand::ExportCsr(args) => export_csr::run(&args),
         PkiCommand::Import(args) => import::run(&args),
         PkiCommand::Init(args) => init::run(&args),
+        PkiCommand::Key(command) => key::run(&command),
         PkiCommand::Issue(args) => issue::run(&args),
         PkiCommand::Lint(args) => lint::run(&args),
         PkiCommand::Node(args) => node::run(&args),

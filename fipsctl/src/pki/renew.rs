@@ -9,6 +9,7 @@ use fips_boundary::certs::{Clock, Pki, SystemClock};
 use fips_boundary::core::Diagnostic;
 use serde::Serialize;
 
+use super::UnlockArgs;
 use crate::cli::{Format, RenewArgs};
 use crate::exit::{self, Failure};
 use crate::{boundary, output, table};
@@ -24,13 +25,20 @@ struct Renewed<'a> {
 }
 
 pub(super) fn run(args: &RenewArgs) -> Result<u8, Failure> {
-    carry_out(&args.dir, &policy(args), args.dry_run, args.output)
+    carry_out(
+        &args.dir,
+        &policy(args),
+        &args.unlock,
+        args.dry_run,
+        args.output,
+    )
 }
 
 /// Renews by `policy`, or says what that would do.
 pub(super) fn carry_out(
     dir: &Path,
     policy: &RenewalPolicy,
+    unlock: &UnlockArgs,
     dry_run: bool,
     format: Format,
 ) -> Result<u8, Failure> {
@@ -43,11 +51,12 @@ pub(super) fn carry_out(
         output::note("dry run: nothing was written");
         return Ok(code(&plan));
     }
+    let unlock = unlock.unlock()?;
     let boundary = boundary::enter()?;
     let diagnostic = Diagnostic::new()?;
     let store = DirStore::open(dir)?;
     super::tell_recovery(dir, &store);
-    let pki = Pki::open(&store)?;
+    let pki = Pki::open(&store)?.with_unlock(unlock);
     let plan = pki.renewals(&diagnostic, SystemClock.now(), policy)?;
     let report = if plan.is_empty() {
         None

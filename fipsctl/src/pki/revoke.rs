@@ -10,6 +10,7 @@ use fips_boundary::certs::{Certificate, Clock, Pki, SystemClock};
 use fips_boundary::core::Diagnostic;
 use serde::Serialize;
 
+use super::UnlockArgs;
 use crate::cli::Format;
 use crate::exit::{self, Failure};
 use crate::{boundary, output, table};
@@ -47,6 +48,8 @@ pub(crate) struct RevokeArgs {
     pub(crate) reason: RevocationReason,
     #[command(flatten)]
     pub(crate) lifetime: Lifetime,
+    #[command(flatten)]
+    pub(crate) unlock: UnlockArgs,
     /// Say what would be revoked, and revoke nothing. Needs no open gate.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -96,11 +99,12 @@ pub(super) fn run(args: &RevokeArgs) -> Result<u8, Failure> {
         output::note("dry run: nothing was written");
         return Ok(exit::DONE);
     }
+    let unlock = args.unlock.unlock()?;
     let boundary = boundary::enter()?;
     let diagnostic = Diagnostic::new()?;
     let store = DirStore::open(&args.dir)?;
     super::tell_recovery(&args.dir, &store);
-    let pki = Pki::open(&store)?;
+    let pki = Pki::open(&store)?.with_unlock(unlock);
     let plan = pki.revocations(&diagnostic, SystemClock.now(), &targets, args.reason)?;
     let report = pki.revoke(&boundary, &plan, &args.lifetime.params(), &SystemClock)?;
     print(&plan, Some(&report), args.output)?;

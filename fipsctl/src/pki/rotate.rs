@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use fips_boundary::certs::pki::RenewalPolicy;
 
+use super::UnlockArgs;
 use super::renew;
 use crate::cli::Format;
 use crate::exit::Failure;
@@ -32,6 +33,8 @@ pub(crate) struct RotateArgs {
     /// Keep the keys, make new certificates alone.
     #[arg(long)]
     keep_keys: bool,
+    #[command(flatten)]
+    unlock: UnlockArgs,
     /// Say what would be issued anew, and do nothing. Needs no open gate.
     #[arg(long)]
     dry_run: bool,
@@ -46,5 +49,5 @@ pub(super) fn run(args: &RotateArgs) -> Result<u8, Failure> {
     policy.names.clone_from(&args.name);
     policy.services.clone_from(&args.service);
     policy.keep_keys = args.keep_keys;
-    renew::carry_out(&args.dir, &policy, args.dry_run, args.output)
+    renew::carry_out(&args.dir, &policy, &args.unlock, args.dry_run, args.output)
 }

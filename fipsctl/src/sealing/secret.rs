@@ -19,7 +19,7 @@ const MOST_BYTES: usize = 1026;
 /// What a thing is sealed under.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
-pub(super) struct SecretArgs {
+pub(crate) struct SecretArgs {
     /// Read the passphrase from this file descriptor, to its end; one line's end is dropped.
     #[arg(long, value_name = "N")]
     passphrase_fd: Option<u32>,
@@ -70,7 +70,7 @@ impl SecretArgs {
     }
 
     /// Reads the secret. `stdin` says whether standard input is taken by the data.
-    pub(super) fn read(&self, stdin: bool) -> Result<Secret, Failure> {
+    pub(crate) fn read(&self, stdin: bool) -> Result<Secret, Failure> {
         self.check()?;
         if let Some(path) = &self.key_file {
             return Ok(FileKey::read(path)?.into());
@@ -105,8 +105,15 @@ impl SecretArgs {
         kind.to_owned()
     }
 
+    /// Whether there is one.
+    pub(crate) fn is_given(&self) -> bool {
+        self.key_file.is_some()
+            || self.passphrase_fd.is_some()
+            || self.passphrase_credential.is_some()
+    }
+
     /// Whether it comes from this descriptor.
-    pub(super) fn descriptor(&self) -> Option<u32> {
+    pub(crate) fn descriptor(&self) -> Option<u32> {
         self.passphrase_fd
     }
 }
