@@ -120,11 +120,11 @@ pub(crate) enum PkiCommand {
     /// Make a new PKI: the authorities, etcd's and the API server's leaves, the admin's kubeconfig.
     /// Make a new PKI: authorities, leaves, kubeconfigs, keys and secrets of a whole layout.
     Init(InitArgs),
+    /// Issue one leaf by the command line, outside of the catalogue.
+    Issue(IssueArgs),
     /// Make an authority's key on a token; seal and unseal one in its file.
     #[command(subcommand)]
     Key(KeyCommand),
-    /// Issue one leaf by the command line, outside of the catalogue.
-    Issue(IssueArgs),
     /// Judge certificates by RFC 5280 and the house rules; exit 1 on findings. Needs no open gate.
     Lint(crate::pki::LintArgs),
     /// Make the certificates of a node of RKE2 or k3s, signed by the server's authorities.

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
 use fips_boundary::certs::crl::{RevocationListParams, RevocationReason};
 use fips_boundary::certs::key::{self, KeySecrets, KeyType, KeyUnlock};
-use fips_boundary::certs::key::{self, KeyType};
 use fips_boundary::certs::pki::rotation::{Advance, Rotated};
 use fips_boundary::certs::pki::{RenewalPolicy, Target, Thresholds};
 use fips_boundary::certs::sealing::{
