@@ -117,7 +117,6 @@ pub(crate) enum PkiCommand {
     ExportCsr(ExportCsrArgs),
     /// Judge and take what was signed elsewhere: an authority's certificate, or a leaf.
     Import(ImportArgs),
-    /// Make a new PKI: the authorities, etcd's and the API server's leaves, the admin's kubeconfig.
     /// Make a new PKI: authorities, leaves, kubeconfigs, keys and secrets of a whole layout.
     Init(InitArgs),
     /// Issue one leaf by the command line, outside of the catalogue.
