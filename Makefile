@@ -62,7 +62,7 @@ vm-test: ## the gate under Debian's own kernel in QEMU, FIPS mode on and off, fo
 vm-demo: ## watch it: that kernel boots with fips=1, then with fips=0
 	scripts/vm demo
 
-k8s-test: ## a real Kubernetes control plane on our trees: who may what, and every rotation; a quarter of an hour
+k8s-test: ## a real Kubernetes control plane on our trees: who may what, and every rotation; twenty minutes
 	scripts/k8s test
 
 patched-branch: ## a copy with a later release of the module's branch: refuses, opens where accepted
