@@ -224,7 +224,8 @@ fn the_tree_is_drawn_with_authorities_leaves_and_kubeconfigs() {
         "├── client-ca\n",
         "│   ├── client-admin\n│   │   └── admin.kubeconfig\n",
         "├── etcd/server-ca\n│   ├── fips/crl/etcd/server-ca.crl\n│   ├── etcd/client\n",
-        "└── etcd/peer-ca\n    └── etcd/peer-server-client",
+        "├── etcd/peer-ca\n│   └── etcd/peer-server-client\n",
+        "├── service\n",
     ] {
         assert!(text.contains(part), "{part}: {shown}");
     }
