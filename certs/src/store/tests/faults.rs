@@ -67,6 +67,7 @@ impl Faults {
 
 /// A store whose disk stops at the `at`-th operation, counted from 0 at its opening; with none it
 /// only counts.
+#[cfg(feature = "evaluation")]
 pub(crate) fn crashing(path: &Path, at: Option<usize>) -> (Arc<Faults>, Result<DirStore, Error>) {
     let faults = Arc::new(match at {
         Some(at) => Faults::at(at, Fault::Crash),
@@ -79,6 +80,7 @@ pub(crate) fn crashing(path: &Path, at: Option<usize>) -> (Arc<Faults>, Result<D
     (faults, store)
 }
 
+#[cfg(feature = "evaluation")]
 impl Faults {
     /// The operations so far that change the disk, by their numbers.
     pub(crate) fn writing(&self) -> Vec<usize> {
