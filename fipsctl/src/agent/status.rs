@@ -120,7 +120,7 @@ fn view(dir: &Path) -> Result<View, Failure> {
     let shown = |row: &Row| matches!(row.kind, Kind::Authority | Kind::Leaf);
     Ok(View {
         kept: AgentLock::held(dir)?,
-        at: now,
+        at: now.truncate_to_second(),
         certificates: rows
             .into_iter()
             .filter(shown)

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::catalogue::Catalogue;
 use crate::pki::{Status as Health, Thresholds};
-use crate::store::tests::faults::crashing;
+use crate::store::tests::crashing::crashing;
 use crate::store::{DirStore, Store};
 use crate::{Clock, SystemClock};
 

@@ -1,13 +1,11 @@
 //! A disk that fails or stops at a chosen operation.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use rustix::io::Errno;
 
-use crate::error::Error;
-use crate::store::DirStore;
-use crate::store::disk::{Disk, Operation};
+use crate::store::disk::Operation;
 
 /// When an operation does not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +23,7 @@ pub(in crate::store) enum Fault {
 pub(crate) struct Faults {
     at: usize,
     fault: Option<Fault>,
-    trace: Mutex<Vec<(Operation, PathBuf)>>,
+    pub(super) trace: Mutex<Vec<(Operation, PathBuf)>>,
 }
 
 impl Faults {
@@ -62,39 +60,6 @@ impl Faults {
             Some(Fault::WritesFrom(errno)) if number >= self.at && writes(operation) => Err(errno),
             _ => Ok(()),
         }
-    }
-}
-
-/// A store whose disk stops at the `at`-th operation, counted from 0 at its opening; with none it
-/// only counts.
-#[cfg(feature = "evaluation")]
-pub(crate) fn crashing(path: &Path, at: Option<usize>) -> (Arc<Faults>, Result<DirStore, Error>) {
-    let faults = Arc::new(match at {
-        Some(at) => Faults::at(at, Fault::Crash),
-        None => Faults::none(),
-    });
-    let disk = Disk {
-        faults: Some(Arc::clone(&faults)),
-    };
-    let store = DirStore::open_on(path, disk);
-    (faults, store)
-}
-
-#[cfg(feature = "evaluation")]
-impl Faults {
-    /// The operations so far that change the disk, by their numbers.
-    pub(crate) fn writing(&self) -> Vec<usize> {
-        let trace = self.trace.lock().unwrap();
-        let numbered = trace.iter().enumerate();
-        numbered
-            .filter(|(_, (operation, _))| writes(*operation))
-            .map(|(number, _)| number)
-            .collect()
-    }
-
-    /// How many operations there were.
-    pub(crate) fn count(&self) -> usize {
-        self.trace.lock().unwrap().len()
     }
 }
 

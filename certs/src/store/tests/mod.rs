@@ -3,8 +3,10 @@
 mod basic;
 mod concurrent;
 mod crash;
+#[cfg(feature = "evaluation")]
+pub(crate) mod crashing;
 mod environment;
-pub(crate) mod faults;
+pub(super) mod faults;
 mod journal;
 
 use std::collections::BTreeMap;
