@@ -26,6 +26,8 @@ mod revoked;
 pub mod rotation;
 mod row;
 mod stage;
+#[cfg(all(test, feature = "evaluation"))]
+mod stopped;
 mod verify;
 
 use std::sync::Arc;

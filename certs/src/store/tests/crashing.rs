@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
 use super::faults::{Fault, Faults, writes};
 use crate::error::Error;
 use crate::store::DirStore;
@@ -20,6 +22,20 @@ pub(crate) fn crashing(path: &Path, at: Option<usize>) -> (Arc<Faults>, Result<D
     };
     let store = DirStore::open_on(path, disk);
     (faults, store)
+}
+
+/// A store whose disk fails: with `full` every operation that writes from the `at`-th on, else
+/// that one alone.
+pub(crate) fn failing(path: &Path, at: usize, errno: Errno, full: bool) -> DirStore {
+    let fault = if full {
+        Fault::WritesFrom(errno)
+    } else {
+        Fault::Once(errno)
+    };
+    let disk = Disk {
+        faults: Some(Arc::new(Faults::at(at, fault))),
+    };
+    DirStore::open_on(path, disk).unwrap()
 }
 
 impl Faults {
