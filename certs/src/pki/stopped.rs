@@ -9,6 +9,7 @@ use std::time::Duration;
 use fips_core::{Boundary, Diagnostic, Requirements};
 use rustix::io::Errno;
 
+use super::rotation::Advance;
 use super::{Pki, RenewalPolicy, Target, Thresholds};
 use crate::audit;
 use crate::catalogue::Catalogue;
@@ -49,6 +50,12 @@ common_name = "operator"
 usages = "client"
 issuer = "ca"
 kubeconfig = "operator.conf"
+
+[[keys]]
+name = "tokens"
+path = "tokens.key"
+current = "tokens.current.key"
+key_type = "p256"
 "#;
 
 /// What is done to a PKI.
@@ -143,6 +150,33 @@ fn recover(store: &DirStore) -> Result<(), Error> {
     Pki::open(store)?
         .recover(&boundary(), &[], &SystemClock)
         .map(|_| ())
+}
+
+fn start_keys(store: &DirStore) -> Result<(), Error> {
+    let pki = Pki::open(store)?;
+    let rotation = pki.key_rotation(None)?;
+    let longest = Some(Duration::from_secs(1));
+    rotation
+        .start(&boundary(), longest, &SystemClock)
+        .map(|_| ())
+}
+
+fn next_keys(store: &DirStore) -> Result<(), Error> {
+    let pki = Pki::open(store)?;
+    let advance = Advance {
+        force: true,
+        ..Advance::default()
+    };
+    let rotation = pki.key_rotation(None)?;
+    rotation
+        .next(&boundary(), &advance, &SystemClock)
+        .map(|_| ())
+}
+
+fn roll_keys_back(store: &DirStore) -> Result<(), Error> {
+    let pki = Pki::open(store)?;
+    let rotation = pki.key_rotation(None)?;
+    rotation.rollback(&boundary(), &SystemClock).map(|_| ())
 }
 
 /// The files of a folder that a reader sees.
@@ -307,6 +341,14 @@ fn a_nodes_password() {
 fn a_request_and_a_refusal() {
     everywhere(&[init], as_it_is, request);
     everywhere(&[init], as_it_is, refusal);
+}
+
+#[test]
+fn rotating_the_keys_of_tokens() {
+    everywhere(&[init], as_it_is, start_keys);
+    everywhere(&[init, start_keys], as_it_is, next_keys);
+    everywhere(&[init, start_keys, next_keys], as_it_is, next_keys);
+    everywhere(&[init, start_keys, next_keys], as_it_is, roll_keys_back);
 }
 
 #[test]
