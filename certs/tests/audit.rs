@@ -4,9 +4,10 @@ mod common;
 
 use common::{DAY, MemoryStore, START, boundary, diagnostic, path};
 use fips_certs::audit::{self, Entry, Event, EventKind, Fault, Noted, Opened, Report};
+use fips_certs::catalogue::{Catalogue, Options, Program};
 use fips_certs::key::{self, KeyType};
 use fips_certs::store::{Change, DirStore, EntryPath, Secrecy, Store};
-use fips_certs::{AuthorityParams, Certificate, Error, FixedClock, Subject};
+use fips_certs::{AuthorityParams, Certificate, Error, FixedClock, Pki, Subject};
 use proptest::prelude::*;
 
 const HEAD: &str = "fips/audit/head.json";
@@ -632,4 +633,27 @@ proptest! {
         let same = names.iter().all(|name| copy.content(name) == LOG.content(name));
         prop_assert_eq!(verify(&copy).findings.is_empty(), same);
     }
+}
+
+/// kubeadm's clients stand inside kubeconfigs: those are compared with the log, too.
+#[test]
+fn a_certificate_inside_a_kubeconfig_is_compared_with_the_log() {
+    let made = || {
+        let store = MemoryStore::default();
+        let mut options = Options::new(Program::Kubeadm, "node-1");
+        options.node_ips = vec!["192.0.2.1".parse().unwrap()];
+        let catalogue = Catalogue::new(options).unwrap();
+        let clock = FixedClock::new(START);
+        Pki::init(&boundary(), &store, catalogue, &clock).unwrap();
+        store
+    };
+    let (store, other) = (made(), made());
+    let whole = verify(&store);
+    assert_eq!(whole.findings, [], "{whole:?}");
+    store.set("admin.conf", other.content("admin.conf"));
+    let report = verify(&store);
+    assert_eq!(report.findings.len(), 1, "{report:?}");
+    let finding = format!("{:?}", report.findings[0]);
+    assert!(finding.contains("admin.conf"), "{finding}");
+    assert_eq!(report.certificates, whole.certificates);
 }

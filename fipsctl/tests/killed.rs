@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{Run, run};
+use common::{Run, fipsctl, run};
 
 /// Small, with a leaf in each kind of place, and keys of tokens.
 const CATALOGUE: &str = r#"
@@ -125,7 +125,7 @@ impl Scene {
     }
 
     fn fipsctl(&self, command: &str) -> Run {
-        run(Command::new(env!("CARGO_BIN_EXE_fipsctl")).args(self.words(command)))
+        fipsctl(self.words(command))
     }
 
     /// Under strace, which does `inject` to it.
