@@ -210,6 +210,7 @@ impl Agent {
             known.rows = Arc::new(round.rows.clone());
             known.blocked = Arc::new(round.blocked.clone());
             known.held = round.held.clone();
+            known.rotations = round.rotations.clone();
             known.renewed += renewed;
         });
         if let Some(server) = self.server.clone() {

@@ -47,6 +47,12 @@ struct Pending {
     hook: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfRotation {
+    name: String,
+    phase: &'static str,
+}
+
 type Number = Gauge<i64, AtomicI64>;
 type Count = Counter<u64, AtomicU64>;
 
@@ -68,6 +74,16 @@ pub(crate) fn render(snapshot: &Snapshot, open: bool) -> Result<String, std::fmt
         boundary,
     );
     hooks(&mut registry, snapshot);
+    let rotations = Family::<OfRotation, Number>::default();
+    for (name, phase) in &snapshot.rotations {
+        let (name, phase) = (name.clone(), *phase);
+        rotations.get_or_create(&OfRotation { name, phase }).set(1);
+    }
+    registry.register(
+        "rotation_phase",
+        "The phase of each rotation that has begun; 1 for what it is",
+        rotations,
+    );
     let number = |registry: &mut Registry, name: &str, help: &str, value: i64| {
         let gauge = Number::default();
         gauge.set(value);

@@ -47,6 +47,8 @@ pub struct Round {
     pub services: BTreeMap<String, String>,
     /// When the next certificate falls due.
     pub due: Option<OffsetDateTime>,
+    /// The phase of each rotation that has begun, by its name: an authority's or a key set's.
+    pub rotations: BTreeMap<String, &'static str>,
 }
 
 /// Why what is due is not renewed now.
@@ -147,8 +149,11 @@ impl Renewer {
                 serials.insert(name, serial.clone());
             }
         }
+        let rotations = pki.rotations()?.into_iter();
+        let rotations = rotations.map(|journal| (journal.name, journal.phase.name()));
         Ok(Round {
             at: now,
+            rotations: rotations.collect(),
             due: self.due(&rows, &plan, now),
             blocked: plan.blocked,
             rows,

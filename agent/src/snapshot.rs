@@ -36,6 +36,8 @@ pub struct Snapshot {
     pub blocked: Arc<Vec<Blocked>>,
     /// Why nothing is renewed now, although it is due.
     pub held: Option<Held>,
+    /// The phase of each rotation that has begun, by its name.
+    pub rotations: BTreeMap<String, &'static str>,
     /// How many certificates were renewed since the start.
     pub renewed: u64,
     /// How many looks have failed since the start.
@@ -89,6 +91,7 @@ impl Shared {
             rows: Arc::default(),
             blocked: Arc::default(),
             held: None,
+            rotations: BTreeMap::new(),
             renewed: 0,
             failures: 0,
             failures_in_a_row: 0,

@@ -93,6 +93,27 @@ fn a_clock_that_jumps_is_waited_with() {
 }
 
 #[test]
+fn a_rotation_under_way_is_known() {
+    let (_folder, dir, clock) = made(0);
+    assert!(
+        renewer(&dir, &clock)
+            .look(Duration::ZERO)
+            .unwrap()
+            .rotations
+            .is_empty()
+    );
+    let store = DirStore::open(&dir).unwrap();
+    let pki = Pki::open(&store).unwrap();
+    let rotation = pki.rotation("etcd/server-ca").unwrap();
+    rotation.start(&boundary(), &*clock).unwrap();
+    drop(store);
+    let round = renewer(&dir, &clock).look(Duration::ZERO).unwrap();
+    let known: Vec<_> = round.rotations.iter().collect();
+    assert_eq!(known, [(&"etcd/server-ca".to_owned(), &"prepare")]);
+    assert_eq!(renewed(&round), 0);
+}
+
+#[test]
 fn a_directory_that_a_command_holds_is_not_touched() {
     let (_folder, dir, clock) = made(300);
     clock.set(SystemClock.now());
