@@ -44,7 +44,8 @@ pub use recover::{Broken, Diagnosis, Recovered, Remedy};
 pub use report::{Issued, Report};
 pub use requests::Requested;
 pub use revocation::{
-    IssuedList, JudgedList, PlannedRevocation, RevocationPlan, RevocationReport, Target,
+    BlockedList, IssuedList, JudgedList, ListsRefreshed, PlannedRevocation, RevocationPlan,
+    RevocationReport, Target,
 };
 pub use row::{Kind, Row, Status};
 pub use verify::{Question, Verdict};

@@ -139,7 +139,7 @@ impl Pki<'_> {
         });
         for (side, certificate, issuable) in std::iter::once(active).chain(beside) {
             let places = Places::new(&entry.name, side)?;
-            let mut row = Row::new(&places.der, Kind::RevocationList);
+            let mut row = Row::new(&places.der, Kind::RevocationList).entry(&entry.name);
             if let (Side::Active, Some(why)) = (side, &spoilt) {
                 row.worsen(Status::Torn, why.clone());
             }

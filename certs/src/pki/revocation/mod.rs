@@ -95,6 +95,26 @@ pub struct IssuedList {
     pub taken_over: usize,
 }
 
+/// What [`Pki::refresh_due_lists`] did.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ListsRefreshed {
+    /// Each list that was issued.
+    pub lists: Vec<IssuedList>,
+    /// Each authority of which the next list is due and cannot be issued, and why.
+    pub blocked: Vec<BlockedList>,
+}
+
+/// An authority whose next list is due and cannot be issued.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct BlockedList {
+    /// Its name in the catalogue.
+    pub authority: String,
+    /// What is in the way.
+    pub why: String,
+}
+
 impl Pki<'_> {
     /// The register and list of each authority that has one, judged.
     ///

@@ -6,7 +6,9 @@ use fips_core::{Boundary, Diagnostic, Opening};
 use time::OffsetDateTime;
 
 use super::found::{Places, Side, register_path, signs_lists};
-use super::{IssuedList, PlannedRevocation, RevocationPlan, RevocationReport};
+use super::{
+    BlockedList, IssuedList, ListsRefreshed, PlannedRevocation, RevocationPlan, RevocationReport,
+};
 use crate::audit::{Event, EventKind};
 use crate::catalogue::AuthorityEntry;
 use crate::clock::{Clock, FixedClock};
@@ -69,6 +71,49 @@ impl Pki<'_> {
         let due = self.lists_due(&diagnostic()?, clock.now(), names)?;
         let due = due.iter().map(|name| (name.as_str(), Vec::new())).collect();
         self.publish(boundary, due, params, clock)
+    }
+
+    /// Issues the next list of each authority that has one which is due, one change for each:
+    /// one that cannot sign does not keep the others from it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gate`]; failures of the module and the store.
+    pub fn refresh_due_lists(
+        &self,
+        boundary: &Boundary,
+        params: &RevocationListParams,
+        clock: &dyn Clock,
+    ) -> Result<ListsRefreshed, Error> {
+        let mut refreshed = ListsRefreshed {
+            lists: Vec::new(),
+            blocked: Vec::new(),
+        };
+        for authority in self.lists_due(&diagnostic()?, clock.now(), &[])? {
+            match self.refresh_lists(boundary, std::slice::from_ref(&authority), params, clock) {
+                Ok(report) => refreshed.lists.extend(report.lists),
+                // Of this authority alone; anything else would meet the next one, too.
+                Err(
+                    why @ (Error::Authority { .. }
+                    | Error::Certificate { .. }
+                    | Error::Key { .. }
+                    | Error::KeyForm { .. }
+                    | Error::KeyUri { .. }
+                    | Error::NoSecret { .. }
+                    | Error::Revocation { .. }
+                    | Error::RevocationList { .. }
+                    | Error::Rotation { .. }
+                    | Error::RotationJournal { .. }
+                    | Error::Sealing(_)
+                    | Error::Signer { .. }),
+                ) => refreshed.blocked.push(BlockedList {
+                    authority,
+                    why: why.to_string(),
+                }),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(refreshed)
     }
 
     /// The authorities of which [`refresh_lists`](Self::refresh_lists) would issue a list.
