@@ -201,6 +201,13 @@ impl Agent {
         for blocked in &round.blocked {
             tracing::error!(name = blocked.name, why = blocked.why, "cannot be renewed");
         }
+        for blocked in round.lists.iter().flat_map(|lists| &lists.blocked) {
+            tracing::error!(
+                authority = blocked.authority,
+                why = blocked.why,
+                "the next revocation list cannot be issued"
+            );
+        }
         let renewed = round
             .report
             .as_ref()

@@ -9,6 +9,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use fips_certs::pki::Kind;
+
 use crate::snapshot::Snapshot;
 
 /// The content type of [`render`]'s answer.
@@ -51,6 +53,12 @@ struct Pending {
 struct OfRotation {
     name: String,
     phase: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfList {
+    authority: String,
+    file: String,
 }
 
 type Number = Gauge<i64, AtomicI64>;
@@ -158,7 +166,16 @@ fn certificates(registry: &mut Registry, snapshot: &Snapshot) {
     let expiry = Family::<OfCertificate, Number>::default();
     let begin = Family::<OfCertificate, Number>::default();
     let status = Family::<WithStatus, Number>::default();
+    let next_update = Family::<OfList, Number>::default();
     for row in &*snapshot.rows {
+        if let (Kind::RevocationList, Some(ends)) = (row.kind, row.expires) {
+            // Two of one authority while it rotates.
+            let of = OfList {
+                authority: row.entry.clone().unwrap_or_default(),
+                file: row.file.clone(),
+            };
+            next_update.get_or_create(&of).set(ends.unix_timestamp());
+        }
         let of = OfCertificate {
             file: row.file.clone(),
             entry: row.entry.clone().unwrap_or_default(),
@@ -193,6 +210,11 @@ fn certificates(registry: &mut Registry, snapshot: &Snapshot) {
         "certificate_begin_timestamp_seconds",
         "The first second of each certificate's validity",
         begin,
+    );
+    registry.register(
+        "crl_next_update_timestamp_seconds",
+        "By when the next revocation list of each authority is issued",
+        next_update,
     );
     registry.register(
         "certificate_status",

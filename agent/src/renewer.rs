@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fips_certs::pki::{Blocked, Kind, Plan, RenewalPolicy, Report, Row, Status, Thresholds};
+use fips_certs::crl::RevocationListParams;
+use fips_certs::pki::{
+    Blocked, Kind, ListsRefreshed, Plan, RenewalPolicy, Report, Row, Status, Thresholds,
+};
 use fips_certs::store::{DirStore, Recovery};
 use fips_certs::{Clock, Pki};
 use fips_core::{Boundary, Diagnostic};
@@ -35,6 +38,8 @@ pub struct Round {
     pub rows: Vec<Row>,
     /// What was renewed.
     pub report: Option<Report>,
+    /// Which revocation lists were issued, since they were due, and which cannot be.
+    pub lists: Option<ListsRefreshed>,
     /// What should be renewed and cannot.
     pub blocked: Vec<Blocked>,
     /// Why nothing was renewed, although it is due.
@@ -109,7 +114,7 @@ impl Renewer {
         &self.dir
     }
 
-    /// Looks, and renews what is due unless the clock has just jumped. `elapsed` is the time
+    /// Looks, and renews what is due, lists of revoked certificates too, unless the clock has just jumped. `elapsed` is the time
     /// that has really passed since the last look (a monotonic clock's), zero at the first.
     ///
     /// # Errors
@@ -136,7 +141,14 @@ impl Renewer {
             report = Some(pki.renew(&self.boundary, &plan, &*self.clock)?);
             rows = pki.check(&diagnostic, now, Thresholds::default())?;
         }
-        let wanting = !plan.is_empty() || !plan.blocked.is_empty();
+        let lists_due = !pki.lists_due(&diagnostic, now, &[])?.is_empty();
+        let mut lists = None;
+        if held.is_none() && lists_due {
+            let params = RevocationListParams::default();
+            lists = Some(pki.refresh_due_lists(&self.boundary, &params, &*self.clock)?);
+            rows = pki.check(&diagnostic, now, Thresholds::default())?;
+        }
+        let wanting = lists_due || !plan.is_empty() || !plan.blocked.is_empty();
         let held = held.filter(|_| wanting);
         let mut serials = BTreeMap::new();
         let mut services = BTreeMap::new();
@@ -158,6 +170,7 @@ impl Renewer {
             blocked: plan.blocked,
             rows,
             report,
+            lists,
             held,
             recovery,
             serials,
@@ -165,7 +178,7 @@ impl Renewer {
         })
     }
 
-    /// When the next leaf falls due; those that are due and cannot be renewed are retried, not
+    /// When the next leaf or list falls due; those that are due and cannot be renewed are retried, not
     /// waited for.
     fn due(&self, rows: &[Row], plan: &Plan, now: OffsetDateTime) -> Option<OffsetDateTime> {
         let blocked = |row: &Row| {
@@ -176,9 +189,17 @@ impl Renewer {
         rows.iter()
             .filter(|row| row.kind == Kind::Leaf && (plan.blocked.is_empty() || !blocked(row)))
             .filter_map(|row| self.policy.due_at(row))
+            .chain(rows.iter().filter_map(list_due))
             .filter(|due| *due > now)
             .min()
     }
+}
+
+/// When less than half of a list's time is left.
+fn list_due(row: &Row) -> Option<OffsetDateTime> {
+    let (begins, ends) = (row.not_before?, row.expires?);
+    let half = begins + (ends - begins) / 2 + time::Duration::SECOND;
+    (row.kind == Kind::RevocationList).then_some(half)
 }
 
 /// How far the clock is behind the newest certificate, as a negative time.

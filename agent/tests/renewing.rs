@@ -351,3 +351,66 @@ async fn hooks_of_what_is_not_there_end_the_agent_with_their_name() {
         "{told}"
     );
 }
+
+#[test]
+fn a_list_that_is_due_is_issued_although_no_leaf_is() {
+    let (_folder, dir, clock) = made(0);
+    list_by_hand(&dir, &*clock);
+    let mut renewer = renewer(&dir, &clock);
+    let round = renewer.look(Duration::ZERO).unwrap();
+    assert!(round.lists.is_none());
+    // The next look is no later than half of the list's time.
+    assert!(round.due.unwrap() < clock.now() + DAY * 4);
+    clock.advance(DAY * 4);
+    let round = renewer.look(DAY * 4).unwrap();
+    assert_eq!(renewed(&round), 0);
+    let lists = round.lists.unwrap();
+    assert!(lists.blocked.is_empty(), "{lists:?}");
+    assert_eq!(lists.lists[0].authority, "client-ca");
+    for row in &round.rows {
+        assert_eq!(row.status, Status::Ok, "{row:?}");
+    }
+    // After a jump of the clock it waits, as renewals do.
+    clock.advance(DAY * 5);
+    let round = renewer.look(MINUTE).unwrap();
+    assert!(round.lists.is_none() && round.held.is_some());
+    clock.advance(SETTLE);
+    assert!(renewer.look(SETTLE).unwrap().lists.is_some());
+    // One that cannot be issued is told of, and leaves go on.
+    std::fs::write(dir.join("fips/revoked/client-ca.json"), "{}").unwrap();
+    let round = renewer.look(Duration::ZERO).unwrap();
+    assert_eq!(round.lists.unwrap().blocked[0].authority, "client-ca");
+}
+
+fn list_by_hand(dir: &Path, clock: &dyn Clock) {
+    let store = DirStore::open(dir).unwrap();
+    let params = fips_certs::crl::RevocationListParams::default();
+    let pki = Pki::open(&store).unwrap();
+    pki.refresh_lists(&boundary(), &["client-ca".into()], &params, clock)
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_say_by_when_the_next_list_comes() {
+    let (_folder, dir, _) = made(6);
+    // Due before the agent starts.
+    list_by_hand(&dir, &FixedClock::new(SystemClock.now() - DAY * 5));
+    let mut agent = Agent::new(boundary(), config(&dir, ""), Arc::new(SystemClock)).unwrap();
+    let port = agent.listen().await.unwrap().unwrap().port();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(agent.run(async {
+        let _ = stopped.await;
+    }));
+    const NAME: &str = "fips_crl_next_update_timestamp_seconds{authority=\"client-ca\",\
+                file=\"fips/crl/client-ca.crl\"} ";
+    let url = format!("https://localhost:{port}/metrics");
+    let metrics = until(&dir, url, |body, _| body.contains(NAME)).await;
+    let ends = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix(NAME))
+        .unwrap();
+    let ends: i64 = ends.parse().unwrap();
+    assert!(ends > (SystemClock.now() + DAY * 6).unix_timestamp());
+    stop.send(()).unwrap();
+    running.await.unwrap().unwrap();
+}

@@ -1,5 +1,5 @@
 //! A real etcd refuses a client that was revoked (`--client-crl-file`), in either form of the
-//! list, and reads the list anew at each connection.
+//! list, reads the list anew at each connection, and looks at nothing but numbers.
 
 mod common;
 
@@ -9,10 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{boundary, diagnostic};
-use fips_certs::crl::{RevocationListParams, RevocationReason};
+use fips_certs::crl::{Register, Revocation, RevocationListParams, RevocationReason};
 use fips_certs::pki::Target;
 use fips_certs::store::DirStore;
-use fips_certs::{Clock, Pki, SystemClock};
+use fips_certs::{AuthorityParams, Certificate, Clock, FixedClock, Pki, Subject, SystemClock, key};
 
 /// One that is killed with the test.
 struct Server(Child);
@@ -141,6 +141,33 @@ fn a_real_etcd_refuses_a_revoked_client() {
         assert!(put(&root, *port, "server-client"));
         assert!(!put(&root, *port, "client"));
     }
+    // It compares numbers alone: a list of a stranger that ended weeks ago is obeyed like ours,
+    // and frees whom ours named.
+    let past = FixedClock::new(SystemClock.now() - Duration::from_secs(30 * 86_400));
+    let key = key::generate(&boundary(), key::KeyType::P256).unwrap();
+    let days = Duration::from_secs(5 * 86_400);
+    let stranger = AuthorityParams::new(Subject::new("stranger").unwrap(), days)
+        .self_signed(key, &past)
+        .unwrap();
+    let reason = RevocationReason::Superseded;
+    let file = std::fs::read(root.join("tls/etcd/server-client.crt")).unwrap();
+    let serial = Certificate::from_pem(&file).unwrap().remove(0).serial();
+    let entry = Revocation::of_serial(serial, stranger.certificate(), reason, past.now());
+    let mut register = Register::new("stranger");
+    register.add(entry);
+    let foreign = params.signed_by(&mut register, &stranger, &past).unwrap();
+    assert!(foreign.next_update().unwrap() < SystemClock.now());
+    // And of a PEM file it takes the first list.
+    let ours = std::fs::read_to_string(root.join(lists[1])).unwrap();
+    std::fs::write(root.join(lists[0]), foreign.der()).unwrap();
+    std::fs::write(root.join(lists[1]), foreign.to_pem() + &ours).unwrap();
+    for (port, _) in &servers {
+        assert!(put(&root, *port, "client"));
+        assert!(!put(&root, *port, "server-client"));
+    }
+    // What is no list shuts everybody out.
+    std::fs::write(root.join(lists[0]), "").unwrap();
+    assert!(!put(&root, servers[0].0, "client"));
     for number in 0..lists.len() {
         let log = std::fs::read_to_string(folder.path().join(format!("data{number}.log"))).unwrap();
         assert!(log.contains("revoked"), "{log}");

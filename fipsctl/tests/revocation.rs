@@ -313,3 +313,125 @@ fn lint_finds_nothing_in_ours_and_explains_its_rules() {
         .collect();
     assert_eq!(ids, ["path-length-missing", "key-usage-authority"]);
 }
+
+/// kubeadm's kubeconfigs embed what others name as files.
+#[test]
+fn kubeadms_tree_is_drawn_verified_and_its_kubeconfigs_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let init = "pki init DIR --layout kubeadm --node-name cp-1 --node-ip 10.0.0.1";
+    run(folder, init, 0);
+    let good = run(folder, "pki verify DIR", 0);
+    for name in [
+        "admin",
+        "super-admin",
+        "controller-manager",
+        "scheduler",
+        "kubelet",
+    ] {
+        let asked = good.stdout.lines().filter(|line| {
+            line.starts_with(&format!("{name}.conf "))
+                && ["pair", "client", "kubeconfig"]
+                    .iter()
+                    .any(|word| line.contains(word))
+        });
+        assert_eq!(asked.count(), 3, "{name}: {good}");
+    }
+    let tree = run(folder, "pki show DIR", 0);
+    assert!(
+        tree.stdout.contains("── admin.conf  CN=kubernetes-admin"),
+        "{tree}"
+    );
+    assert!(
+        tree.stdout.contains("── etcd/healthcheck-client  "),
+        "{tree}"
+    );
+    // The user's certificate by its entry, and with its authority from the file.
+    let entry = run(folder, "pki show DIR admin.conf", 0);
+    let file = run(folder, "pki show DIR/admin.conf", 0);
+    for words in ["CN=kubernetes-admin", "CN=kubernetes"] {
+        assert!(file.stdout.contains(words), "{file}");
+    }
+    assert!(
+        file.stdout.contains(entry.stdout.trim_end()),
+        "{entry}{file}"
+    );
+    for secret in ["PRIVATE", "key-data"] {
+        assert!(!file.stdout.contains(secret), "{file}");
+    }
+
+    let conf = folder.join("server/admin.conf");
+    let whole = fs::read_to_string(&conf).unwrap();
+    let line = |text: &str, key: &str| {
+        let found = text.lines().find(|line| line.contains(key)).unwrap();
+        found.to_owned()
+    };
+    let other = fs::read_to_string(folder.join("server/kubelet.conf")).unwrap();
+    let front = fs::read(folder.join("server/pki/front-proxy-ca.crt")).unwrap();
+    let authority = "certificate-authority-data: ";
+    let replaced = line(&whole, authority);
+    let start = replaced.split(authority).next().unwrap();
+    let strange = format!("{start}{authority}{}", data_encoding::BASE64.encode(&front));
+    for (bad, question) in [
+        // Another authority, another user's key, another server.
+        (whole.replace(&replaced, &strange), "kubeconfig"),
+        (
+            whole.replace(
+                &line(&whole, "client-key-data"),
+                &line(&other, "client-key-data"),
+            ),
+            "pair",
+        ),
+        (
+            whole.replace("https://10.0.0.1", "https://10.0.0.2"),
+            "kubeconfig",
+        ),
+    ] {
+        assert_ne!(bad, whole);
+        fs::write(&conf, bad).unwrap();
+        let told = run(folder, "pki verify DIR", 1);
+        let line = told
+            .stdout
+            .lines()
+            .find(|line| line.contains("FAILED"))
+            .unwrap();
+        assert!(
+            line.starts_with("admin.conf") && line.contains(question),
+            "{told}"
+        );
+    }
+    fs::write(&conf, "apiVersion: v1\nkind: Config\n").unwrap();
+    run(folder, "pki verify DIR", 1);
+    let empty = run(folder, "pki show DIR/admin.conf", 4);
+    assert!(empty.stderr.contains("kubeconfig"), "{empty}");
+}
+
+#[test]
+fn a_renewal_issues_the_lists_that_are_due() {
+    let folder = made();
+    let folder = folder.path();
+    run(
+        folder,
+        "pki crl issue DIR --authority client-ca --authority server-ca",
+        0,
+    );
+    let none = run(folder, "pki renew DIR", 0);
+    assert!(!none.stdout.contains("revocation list"), "{none}");
+    fs::remove_file(folder.join("server/fips/crl/client-ca.crl.pem")).unwrap();
+    let dry = run(folder, "pki renew DIR --dry-run", 0);
+    assert!(dry.stdout.contains("revocation list of client-ca"), "{dry}");
+    assert!(!folder.join("server/fips/crl/client-ca.crl.pem").exists());
+    // A register that cannot be read is its authority's alone.
+    fs::write(folder.join("server/fips/revoked/server-ca.json"), "{}").unwrap();
+    let told = run(folder, "pki renew DIR", 1);
+    assert!(
+        told.stdout
+            .contains("revocation list fips/crl/client-ca.crl: "),
+        "{told}"
+    );
+    assert!(
+        told.stdout.contains("LIST NOT ISSUED server-ca: "),
+        "{told}"
+    );
+    assert!(folder.join("server/fips/crl/client-ca.crl.pem").exists());
+}

@@ -502,11 +502,11 @@ fn of_certs(values: &mut Values, boundary: &Boundary, work: &Path) {
         look(name, text.as_bytes(), 0o600);
     }
     look("tls/server-ca.crt", text.as_bytes(), 0o644);
-    rotations(values, boundary, &pki);
+    rotations(values, boundary, &pki, &root);
 }
 
 /// Rotations of a PKI whose keys are among the secrets, and the new keys they make.
-fn rotations(values: &mut Values, boundary: &Boundary, pki: &Pki<'_>) {
+fn rotations(values: &mut Values, boundary: &Boundary, pki: &Pki<'_>, root: &Path) {
     let diagnostic = Diagnostic::new().unwrap();
     let now = SystemClock.now();
     let rotation = pki.rotation("etcd/server-ca").unwrap();
@@ -567,14 +567,25 @@ fn rotations(values: &mut Values, boundary: &Boundary, pki: &Pki<'_>) {
     let now = SystemClock.now();
     let reason = RevocationReason::KeyCompromise;
     let plan = pki.revocations(&diagnostic, now, &targets, reason).unwrap();
-    values.data("fips_certs::pki::revoke::RevocationPlan", &plan);
+    values.data("fips_certs::pki::revocation::RevocationPlan", &plan);
     for planned in &plan.revocations {
-        values.data("fips_certs::pki::revoke::PlannedRevocation", planned);
+        values.data("fips_certs::pki::revocation::PlannedRevocation", planned);
     }
     let params = RevocationListParams::default();
     let report = pki.revoke(boundary, &plan, &params, &SystemClock).unwrap();
-    values.data("fips_certs::pki::revoke::RevocationReport", &report);
+    values.data("fips_certs::pki::revocation::RevocationReport", &report);
     for list in &report.lists {
-        values.data("fips_certs::pki::revoke::IssuedList", list);
+        values.data("fips_certs::pki::revocation::IssuedList", list);
+    }
+    let list = root.join("fips/crl/client-ca.crl");
+    fs::write(list, "").unwrap();
+    let register = root.join("fips/revoked/client-ca.json");
+    fs::write(register, "{}").unwrap();
+    let refreshed = pki
+        .refresh_due_lists(boundary, &params, &SystemClock)
+        .unwrap();
+    values.data("fips_certs::pki::revocation::ListsRefreshed", &refreshed);
+    for blocked in &refreshed.blocked {
+        values.data("fips_certs::pki::revocation::BlockedList", blocked);
     }
 }

@@ -332,6 +332,12 @@ impl Catalogue {
         if let Some(issuer) = &entry.issuer {
             self.known_authority(&entry.name, issuer)?;
         }
+        // Beside the list of the key that signs stands that of another key, see `pki::revocation`.
+        if entry.name.ends_with(".new") || entry.name.ends_with(".old") {
+            let why = "the name of an authority does not end in .new or .old, which mark the \
+                       lists of its other keys";
+            return Err(flaw(&entry.name, why));
+        }
         let at = self.authorities.len();
         self.name(&entry.name, At::Authority(at))?;
         if entry.nochain.is_some() {

@@ -10,6 +10,7 @@ use std::fmt;
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 
+use crate::catalogue::Found;
 use crate::error::Error;
 use crate::names::SubjectAltName;
 use crate::pem;
@@ -98,6 +99,25 @@ impl Certificate {
             facts: parse::facts(der).map_err(|why| Error::Certificate { why })?,
             der: CertificateDer::from(der.to_vec()),
         })
+    }
+
+    /// Reads every certificate that a kubeconfig embeds: the user's, then its authorities'.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Certificate`] for what is no kubeconfig, embeds none, or one that cannot be read.
+    pub fn from_kubeconfig(file: &[u8]) -> Result<Vec<Self>, Error> {
+        let refuse = |why: String| Error::Certificate { why };
+        let found = Found::parse(file).map_err(|why| refuse(format!("the kubeconfig {why}")))?;
+        let mut certificates = Vec::new();
+        for pem in found.certificate.iter().chain(&found.authority) {
+            certificates.extend(Self::from_pem(pem)?);
+        }
+        if certificates.is_empty() {
+            let why = "the kubeconfig embeds no certificate, it names files: look at those";
+            return Err(refuse(why.to_owned()));
+        }
+        Ok(certificates)
     }
 
     /// Reads every certificate of a PEM file, in its order.

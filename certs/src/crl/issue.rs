@@ -21,6 +21,7 @@ pub struct RevocationListParams {
     lifetime: Duration,
     scope: Scope,
     uris: Vec<String>,
+    others: Vec<String>,
 }
 
 impl Default for RevocationListParams {
@@ -30,6 +31,7 @@ impl Default for RevocationListParams {
             lifetime: Duration::from_secs(7 * 86_400),
             scope: Scope::All,
             uris: Vec::new(),
+            others: Vec::new(),
         }
     }
 }
@@ -40,6 +42,18 @@ impl RevocationListParams {
     #[must_use]
     pub fn with_lifetime(self, lifetime: Duration) -> Self {
         Self { lifetime, ..self }
+    }
+
+    /// Lists also what the same authority's keys with these identifiers revoked, as
+    /// [`Revocation::issuer_key_id`](super::Revocation::issuer_key_id) writes them: for programs
+    /// that read one list while two keys are trusted. Who looks at the signature asks the other
+    /// key's own list.
+    #[must_use]
+    pub fn with_revocations_of(self, key_ids: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            others: key_ids.into_iter().collect(),
+            ..self
+        }
     }
 
     /// Names in a critical extension where the list is published and what it speaks of (RFC
@@ -107,7 +121,15 @@ impl RevocationListParams {
         let (this_update, next_update) = self
             .dates(now, certificate.not_before(), certificate.not_after())
             .ok_or_else(|| refuse("it is not valid now, or the lifetime asked for is empty"))?;
-        let listed = register.next_list(&register::key_id(certificate), this_update)?;
+        let mut listed = register.next_list(&register::key_id(certificate), this_update)?;
+        for entry in &register.revocations {
+            if self.others.contains(&entry.issuer_key_id)
+                && entry.not_after >= this_update
+                && !listed.iter().any(|known| known.serial == entry.serial)
+            {
+                listed.push(entry.clone());
+            }
+        }
         let revoked_certs = listed
             .iter()
             .map(|entry| {

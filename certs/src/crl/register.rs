@@ -149,6 +149,11 @@ impl Register {
             .find(|entry| entry.issuer_key_id == issuer_key_id && entry.serial == serial)
     }
 
+    /// Whether a revocation of that number is there, whichever key of the authority issued it.
+    pub fn has(&self, serial: &str) -> bool {
+        self.revocations.iter().any(|entry| entry.serial == serial)
+    }
+
     /// Adds a revocation; one that is there already stays as it is, since it is not taken back
     /// and not dated anew. Answers whether it was added.
     pub fn add(&mut self, revocation: Revocation) -> bool {
@@ -163,8 +168,23 @@ impl Register {
     /// Takes over what `list`, a verified one of `authority`, has and the register has not: one
     /// that was lost, or comes from an old backup. Answers how many revocations that were.
     pub fn absorb(&mut self, list: &RevocationList, authority: &Certificate) -> usize {
+        let known = self.clone();
+        self.absorb_beyond(&known, list, authority)
+    }
+
+    /// The same without what `known` has of any key: the list of one key may name another's
+    /// revocations, see [`with_revocations_of`](super::RevocationListParams::with_revocations_of).
+    pub(crate) fn absorb_beyond(
+        &mut self,
+        known: &Self,
+        list: &RevocationList,
+        authority: &Certificate,
+    ) -> usize {
         let before = self.revocations.len();
         for entry in list.entries() {
+            if known.has(&entry.serial) {
+                continue;
+            }
             self.add(Revocation {
                 revoked_at: entry.revoked_at,
                 ..Revocation::of_serial(

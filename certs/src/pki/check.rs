@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::bundle::Bundle;
 use super::files::{self, Pair};
 use super::record::Made;
-use super::revoked::Revoked;
+use super::revocation::Revoked;
 use super::row::{Kind, Row, Status};
 use super::{Pki, drift, once, parallel};
 use crate::catalogue::{AuthorityEntry, KubeconfigEntry, LeafEntry, STATE};
@@ -108,7 +108,7 @@ impl Pki<'_> {
             let first = bundle.as_ref().and_then(Bundle::first);
             // A name that can be no file's has no list.
             if let Ok(mut found) = self.revoked(diagnostic, entry, first, now) {
-                rows.extend(found.row.take());
+                rows.append(&mut found.rows);
                 revoked.insert(entry.name.clone(), found);
             }
             rows.into_iter().for_each(&mut *sink);

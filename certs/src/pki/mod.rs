@@ -21,8 +21,7 @@ mod recover;
 mod renew;
 mod report;
 mod requests;
-mod revoke;
-mod revoked;
+mod revocation;
 pub mod rotation;
 mod row;
 mod stage;
@@ -46,8 +45,9 @@ pub use record::{Made, Record, WaiverRecord};
 pub use recover::{Broken, Diagnosis, Recovered, Remedy};
 pub use report::{Issued, Report};
 pub use requests::Requested;
-pub use revoke::{
-    IssuedList, JudgedList, PlannedRevocation, RevocationPlan, RevocationReport, Target,
+pub use revocation::{
+    BlockedList, IssuedList, JudgedList, ListsRefreshed, PlannedRevocation, RevocationPlan,
+    RevocationReport, Target,
 };
 pub use row::{Kind, Row, Status};
 pub use verify::{Question, Verdict};

@@ -161,6 +161,12 @@ impl Staged {
         Ok(self.put(path, Secrecy::Secret, content, expected))
     }
 
+    /// Rests the change on `path` being what was read there.
+    pub(super) fn expect(mut self, path: &EntryPath, content: Option<&[u8]>) -> Self {
+        self.change = self.change.expect(path.clone(), content);
+        self
+    }
+
     /// That there is nothing at `path`.
     pub(super) fn remove(mut self, path: &EntryPath) -> Self {
         self.change = self.change.remove(path.clone());

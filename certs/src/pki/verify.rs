@@ -16,7 +16,7 @@ use webpki::{
 use super::Pki;
 use super::bundle::Bundle;
 use super::files::{self, Pair};
-use super::revoked::Revoked;
+use super::revocation::Revoked;
 use super::row::Status;
 use crate::catalogue::{AuthorityEntry, KubeconfigEntry, LeafEntry};
 use crate::certificate::Certificate;
@@ -167,7 +167,7 @@ impl<'a> Verifier<'a> {
             self.say(place, Question::Chain, None, result);
             bundle
         });
-        if let Some(row) = &revoked.row {
+        for row in &revoked.rows {
             let result = match row.status {
                 Status::Ok | Status::Warning => Ok(()),
                 _ => Err(row.reasons.join("; ")),
@@ -252,7 +252,7 @@ impl<'a> Verifier<'a> {
             .and_then(|trust| trust.bundle.as_ref())
             .ok_or_else(|| format!("its authority {issuer} cannot be read"))?;
         let anchors: Vec<&Certificate> = bundle.chain().iter().chain(bundle.added()).collect();
-        let list = trust.and_then(|trust| trust.revoked.list.as_ref());
+        let list = trust.and_then(|trust| trust.revoked.list_for(leaf, self.diagnostic));
         let lists = list
             .map(|list| OwnedCertRevocationList::from_der(list.der()))
             .transpose()

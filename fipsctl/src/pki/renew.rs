@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use fips_boundary::certs::pki::{Plan, RenewalPolicy, Report, Requested};
+use fips_boundary::certs::crl::RevocationListParams;
+use fips_boundary::certs::pki::{ListsRefreshed, Plan, RenewalPolicy, Report, Requested};
 use fips_boundary::certs::store::DirStore;
 use fips_boundary::certs::{Clock, Pki, SystemClock};
 use fips_boundary::core::Diagnostic;
@@ -22,6 +23,16 @@ struct Renewed<'a> {
     plan: &'a Plan,
     report: Option<&'a Report>,
     requested: &'a [Requested],
+    lists: &'a Lists,
+}
+
+/// The revocation lists that are due.
+#[derive(Default, Serialize)]
+struct Lists {
+    /// Authorities of which the next one would be issued.
+    due: Vec<String>,
+    /// What was done.
+    refreshed: Option<ListsRefreshed>,
 }
 
 pub(super) fn run(args: &RenewArgs) -> Result<u8, Failure> {
@@ -46,8 +57,14 @@ pub(super) fn carry_out(
         let diagnostic = Diagnostic::new()?;
         let store = DirStore::open_read_only(dir)?;
         super::tell_recovery(dir, &store);
-        let plan = Pki::open(&store)?.renewals(&diagnostic, SystemClock.now(), policy)?;
-        print(&plan, None, &[], format)?;
+        let pki = Pki::open(&store)?;
+        let now = SystemClock.now();
+        let plan = pki.renewals(&diagnostic, now, policy)?;
+        let lists = Lists {
+            due: pki.lists_due(&diagnostic, now, &[])?,
+            refreshed: None,
+        };
+        print(&plan, None, &[], &lists, format)?;
         output::note("dry run: nothing was written");
         return Ok(code(&plan));
     }
@@ -65,8 +82,18 @@ pub(super) fn carry_out(
         Some(pki.renew(&boundary, &plan, &SystemClock)?)
     };
     let requested = pki.request_leaves(&boundary, &plan, &SystemClock)?;
-    print(&plan, report.as_ref(), &requested, format)?;
-    Ok(code(&plan))
+    let due = pki.lists_due(&diagnostic, SystemClock.now(), &[])?;
+    let params = RevocationListParams::default();
+    let refreshed = match due.is_empty() {
+        true => None,
+        false => Some(pki.refresh_due_lists(&boundary, &params, &SystemClock)?),
+    };
+    let lists = Lists { due, refreshed };
+    print(&plan, report.as_ref(), &requested, &lists, format)?;
+    let blocked = lists
+        .refreshed
+        .is_some_and(|lists| !lists.blocked.is_empty());
+    Ok(if blocked { exit::FINDINGS } else { code(&plan) })
 }
 
 /// What is due and cannot be renewed, and authorities that are not well, are findings.
@@ -96,12 +123,14 @@ fn print(
     plan: &Plan,
     report: Option<&Report>,
     requested: &[Requested],
+    lists: &Lists,
     format: Format,
 ) -> Result<(), Failure> {
     let both = Renewed {
         plan,
         report,
         requested,
+        lists,
     };
     match format {
         Format::Json => return output::print(&output::json(&both)?),
@@ -143,5 +172,30 @@ fn print(
     if let Some(report) = report {
         super::print_report(report, format)?;
     }
-    super::print_requested(requested)
+    super::print_requested(requested)?;
+    print_lists(lists)
+}
+
+fn print_lists(lists: &Lists) -> Result<(), Failure> {
+    let Some(refreshed) = &lists.refreshed else {
+        let lines = lists.due.iter();
+        let lines = lines.map(|name| format!("revocation list of {name}: the next one is due\n"));
+        return output::print(&lines.collect::<String>());
+    };
+    for list in &refreshed.lists {
+        output::print(&format!(
+            "revocation list {}: number {}, {} revoked, the next one by {}\n",
+            list.file,
+            list.number,
+            list.listed,
+            table::date(list.next_update)
+        ))?;
+    }
+    for blocked in &refreshed.blocked {
+        output::print(&format!(
+            "LIST NOT ISSUED {}: {}\n",
+            blocked.authority, blocked.why
+        ))?;
+    }
+    Ok(())
 }

@@ -29,7 +29,8 @@ Examples:
   fipsctl pki show ./server/tls/client-ca.crt
   openssl s_client -connect localhost:6443 </dev/null 2>/dev/null | openssl x509 | fipsctl pki show -")]
 pub(crate) struct ShowPkiArgs {
-    /// The folder of a PKI, a PEM file of certificates, or `-` for one on standard input.
+    /// The folder of a PKI, a PEM file of certificates, a kubeconfig, or `-` for one on
+    /// standard input.
     pub(crate) path: PathBuf,
     /// An entry of the PKI's catalogue: its certificates in words.
     pub(crate) name: Option<String>,
@@ -89,7 +90,13 @@ fn read(path: &Path) -> Result<Vec<Certificate>, Failure> {
     } else {
         content = std::fs::read(path).map_err(failed)?;
     }
-    Ok(Certificate::from_pem(&content)?)
+    // A kubeconfig is YAML, or JSON, and embeds its certificates.
+    let kubeconfig = content.windows(10).any(|part| part == b"apiVersion");
+    Ok(if kubeconfig {
+        Certificate::from_kubeconfig(&content)?
+    } else {
+        Certificate::from_pem(&content)?
+    })
 }
 
 fn describe(
@@ -129,10 +136,7 @@ fn tree<'r>(pki: &Pki<'_>, rows: &'r [Row]) -> Vec<Node<'r>> {
                 .find(|entry| entry.name == name)
                 .map(|entry| entry.leaf.as_str()),
             Kind::Leaf => catalogue.leaf(name).map(|entry| entry.issuer.as_str()),
-            Kind::RevocationList => row
-                .file
-                .strip_prefix("fips/crl/")
-                .and_then(|file| file.strip_suffix(".crl")),
+            Kind::RevocationList => row.entry.as_deref(),
             Kind::Nochain => continue,
             _ => None,
         };
@@ -174,7 +178,11 @@ fn draw(nodes: &[Node<'_>], before: &str, text: &mut String) {
             ("├── ", "│   ")
         };
         let row = node.row;
-        let name = row.entry.as_deref().unwrap_or(&row.file);
+        let name = match (&row.entry, row.kind) {
+            // An authority that rotates has two.
+            (None, _) | (_, Kind::RevocationList) => &row.file,
+            (Some(entry), _) => entry,
+        };
         let mut line = format!("{before}{branch}{name}");
         if let Some(subject) = &row.subject {
             line += &format!("  {subject}");

@@ -209,6 +209,20 @@ impl Rotation<'_> {
         Ok(found.into_iter().next())
     }
 
+    /// The first certificate of a file, when it is the one that the journal names.
+    pub(super) fn proven_first(
+        &self,
+        found: Vec<Certificate>,
+        wanted: Option<&Identity>,
+        path: &EntryPath,
+    ) -> Result<Certificate, Error> {
+        let first = found.into_iter().next();
+        match (first, wanted) {
+            (Some(first), Some(wanted)) if wanted.is(&first)? => Ok(first),
+            _ => Err(self.lost(path, "it is not what the journal says")),
+        }
+    }
+
     fn proven(
         &self,
         found: Option<&Certificate>,
@@ -221,7 +235,7 @@ impl Rotation<'_> {
         }
     }
 
-    fn lost(&self, path: &EntryPath, why: &str) -> Error {
+    pub(super) fn lost(&self, path: &EntryPath, why: &str) -> Error {
         self.refuse(format!(
             "{path} cannot be used: {why}; restore it from a backup{}",
             ", or remove the folder and the journal beside it where nothing was trusted yet"

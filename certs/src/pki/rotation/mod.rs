@@ -4,6 +4,7 @@
 //! signs and both are trusted; the new one signs and both are trusted; the old one is retired.
 //! Between them stands what only a person can do, the [checkpoints](Checkpoint).
 
+mod beside;
 mod checkpoint;
 mod held;
 mod journal;

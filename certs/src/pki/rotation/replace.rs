@@ -17,6 +17,7 @@ use crate::pki::init::{apply, diagnostic};
 use crate::pki::issuer::{Issuer, KEY_ELSEWHERE};
 use crate::pki::read_back::Staged;
 use crate::pki::report::Issued;
+use crate::pki::revocation::{Side, Signers};
 use crate::store::Secrecy;
 
 impl Rotation<'_> {
@@ -95,6 +96,13 @@ impl Rotation<'_> {
         let issuer = Issuer::of_bundle(authority, &bundle);
         let (staged, leaves) = self.reissue(boundary, staged, &issuer, &moment)?;
         let staged = self.restage_kubeconfigs(staged)?;
+        let signers = Signers {
+            active: &issuer.authority,
+            beside: trusted.then_some((Side::Old, None)),
+        };
+        let staged = self
+            .pki
+            .restage_lists(&diagnostic, staged, entry, &signers, now)?;
         let mut issued = vec![Issued {
             old_serial: first.as_ref().map(Certificate::serial),
             old_expires: first.as_ref().map(Certificate::not_after),

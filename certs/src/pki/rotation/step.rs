@@ -17,6 +17,7 @@ use crate::pki::init::{apply, diagnostic};
 use crate::pki::issuer::{Issuer, KEY_ELSEWHERE};
 use crate::pki::read_back::Staged;
 use crate::pki::report::Report;
+use crate::pki::revocation::{Side, Signers, signs_lists};
 use crate::store::{EntryPath, Secrecy, Store};
 
 /// How [`Rotation::next`] goes on.
@@ -322,6 +323,14 @@ impl Rotation<'_> {
             staged = self.restage(boundary, diagnostic, staged, &issuer)?;
         }
         staged = self.restage_kubeconfigs(staged)?;
+        let other = self.other(boundary, &held, changes_hands, to, now)?;
+        let signers = Signers {
+            active: &issuer.authority,
+            beside: other.as_ref().map(|(side, other)| (*side, other.as_ref())),
+        };
+        staged = self
+            .pki
+            .restage_lists(diagnostic, staged, entry, &signers, now)?;
 
         let mut next = journal.entering(to, now);
         if let Rotated::Authority(authorities) = &mut next.subject {
@@ -345,6 +354,39 @@ impl Rotation<'_> {
         let removed = removed(self.pki.store, &staged);
         let report = apply(boundary, diagnostic, self.pki.store, staged, issued, now)?;
         Ok(Step::new(&entry.name, from, Some(&next), removed, report))
+    }
+
+    /// The authority that is trusted in `to` beside the one that signs.
+    fn other(
+        &self,
+        boundary: &Boundary,
+        held: &Held,
+        changes_hands: bool,
+        to: Phase,
+        now: OffsetDateTime,
+    ) -> Result<Option<(Side, Option<Authority>)>, Error> {
+        let (side, certificate, file) = match to {
+            Phase::TrustBoth => (
+                Side::New,
+                held.active(Phase::IssueFromNew),
+                &self.paths.new_key,
+            ),
+            Phase::IssueFromNew => (Side::Old, held.old(), &self.paths.old_key),
+            Phase::Prepare | Phase::Retire => return Ok(None),
+        };
+        // The key that signs until now lies in its place yet.
+        let file = match (changes_hands, &self.entry.key) {
+            (true, Some(live)) => live,
+            _ => file,
+        };
+        let certificate = certificate.ok_or_else(|| self.refuse("its file is empty"))?;
+        let key = key::from_pem(boundary, &self.file(file)?)?;
+        let authority = Authority::load(certificate.clone(), key)?;
+        // One that may not sign lists, as it was made elsewhere, never had one.
+        Ok(Some((
+            side,
+            signs_lists(certificate, now).then_some(authority),
+        )))
     }
 
     /// The copy of the certificate that signs in `to`; the old one's as it was.
