@@ -27,6 +27,8 @@ mod row;
 mod stage;
 #[cfg(all(test, feature = "evaluation"))]
 mod stopped;
+#[cfg(all(test, feature = "evaluation"))]
+mod trial;
 mod verify;
 
 use std::sync::Arc;

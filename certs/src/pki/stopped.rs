@@ -1,15 +1,15 @@
 //! Whatever changes a PKI, stopped or failed at each operation that changes the disk, leaves the
 //! set before it or the set after it, and can be done again.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use fips_core::{Boundary, Diagnostic, Requirements};
+use fips_core::Diagnostic;
 use rustix::io::Errno;
 
 use super::rotation::Advance;
+use super::trial::{CATALOGUE, boundary, copy, files, scratch};
 use super::{Pki, RenewalPolicy, Target, Thresholds};
 use crate::audit;
 use crate::catalogue::Catalogue;
@@ -20,52 +20,10 @@ use crate::store::{DirStore, Store};
 use crate::token::{NodePassword, NodePasswords, Role, TokenParams, Tokens};
 use crate::{Clock, SystemClock};
 
-/// Small, with a leaf in each kind of place.
-const CATALOGUE: &str = r#"
-[[authority]]
-name = "ca"
-common_name = "example"
-nochain = "ca.nochain.crt"
-
-[[leaf]]
-name = "web"
-common_name = "web"
-names = ["web.example.org"]
-usages = "server"
-issuer = "ca"
-
-[[kubeconfig]]
-name = "operator.conf"
-path = "operator.conf"
-authority = "ca"
-leaf = "operator"
-server = "https://api.example.org:6443"
-cluster = "example"
-context = "operator@example"
-user = "operator"
-
-[[leaf]]
-name = "operator"
-common_name = "operator"
-usages = "client"
-issuer = "ca"
-kubeconfig = "operator.conf"
-
-[[keys]]
-name = "tokens"
-path = "tokens.key"
-current = "tokens.current.key"
-key_type = "p256"
-"#;
-
 /// What is done to a PKI.
 type Act = fn(&DirStore) -> Result<(), Error>;
 /// What is done to its files before.
 type Before = fn(&Path);
-
-fn boundary() -> Boundary {
-    Boundary::enter_for_evaluation(Requirements::strict()).unwrap()
-}
 
 fn diagnostic() -> Diagnostic {
     Diagnostic::new().unwrap()
@@ -179,16 +137,6 @@ fn roll_keys_back(store: &DirStore) -> Result<(), Error> {
     rotation.rollback(&boundary(), &SystemClock).map(|_| ())
 }
 
-/// The files of a folder that a reader sees.
-fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let store = DirStore::open(root).unwrap();
-    let read = |path: crate::store::EntryPath| {
-        let content = store.read(&path).unwrap().unwrap().to_vec();
-        (path.to_string(), content)
-    };
-    store.list().unwrap().into_iter().map(read).collect()
-}
-
 /// Every row's status, and that the log is whole. `None` where there is no PKI yet.
 fn state(root: &Path, context: &str) -> Option<Vec<(String, String)>> {
     let store = DirStore::open(root).unwrap();
@@ -208,25 +156,9 @@ fn state(root: &Path, context: &str) -> Option<Vec<(String, String)>> {
     Some(status.collect())
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), &to).unwrap();
-        }
-    }
-    let mode = fs::metadata(from).unwrap().permissions();
-    fs::set_permissions(to, mode).unwrap();
-}
-
 /// Does `done`, then tries `act` stopped and failed at each operation that changes the disk.
 fn everywhere(done: &[Act], spoil: Before, act: Act) {
-    // In memory where there is such a folder: the order of the syncs is tried, not their effect.
-    let root = tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap());
+    let root = scratch();
     let prepared = root.path().join("prepared");
     let store = DirStore::create_or_open(&prepared).unwrap();
     for one in done {

@@ -1,52 +1,20 @@
 //! A rotation that stops anywhere is before or after a step, never between, and goes on.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fips_core::{Boundary, Diagnostic, Requirements};
+use fips_core::Diagnostic;
 use proptest::prelude::*;
 
 use super::*;
 use crate::catalogue::Catalogue;
+use crate::pki::trial::{CATALOGUE, boundary, copy, files, scratch};
 use crate::pki::{Status as Health, Thresholds};
 use crate::store::tests::crashing::crashing;
 use crate::store::{DirStore, Store};
 use crate::{Clock, SystemClock};
 
 const NAME: &str = "ca";
-
-/// Small, and with a leaf and an authority in each kind of place.
-const CATALOGUE: &str = r#"
-[[authority]]
-name = "ca"
-common_name = "example"
-nochain = "ca.nochain.crt"
-
-[[leaf]]
-name = "web"
-common_name = "web"
-names = ["web.example.org"]
-usages = "server"
-issuer = "ca"
-
-[[kubeconfig]]
-name = "operator.conf"
-path = "operator.conf"
-authority = "ca"
-leaf = "operator"
-server = "https://api.example.org:6443"
-cluster = "example"
-context = "operator@example"
-user = "operator"
-
-[[leaf]]
-name = "operator"
-common_name = "operator"
-usages = "client"
-issuer = "ca"
-kubeconfig = "operator.conf"
-"#;
 
 /// One thing that is done to a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,10 +23,6 @@ enum Act {
     Next,
     Rollback,
     Start,
-}
-
-fn boundary() -> Boundary {
-    Boundary::enter_for_evaluation(Requirements::strict()).unwrap()
 }
 
 fn act(store: &dyn Store, act: Act) -> Result<(), Error> {
@@ -80,36 +44,6 @@ fn act(store: &dyn Store, act: Act) -> Result<(), Error> {
         Act::Start => rotation.start(&boundary, &SystemClock),
     }
     .map(|_| ())
-}
-
-/// The files of a folder that a reader sees.
-fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let store = DirStore::open(root).unwrap();
-    let read = |path: crate::store::EntryPath| {
-        let content = store.read(&path).unwrap().unwrap().to_vec();
-        (path.to_string(), content)
-    };
-    store.list().unwrap().into_iter().map(read).collect()
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), &to).unwrap();
-        }
-    }
-    let mode = fs::metadata(from).unwrap().permissions();
-    fs::set_permissions(to, mode).unwrap();
-}
-
-/// In memory where there is such a folder: the order of the syncs is tried, not their effect.
-fn scratch() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
 /// A PKI to which `acts` were done.
