@@ -21,7 +21,7 @@ pub enum Leftover {
     Part,
 }
 
-/// A new file, mode 0600, that has no name until [`commit`](Self::commit). Dropped without that,
+/// A new file, mode 0600 unless said otherwise, that has no name until [`commit`](Self::commit). Dropped without that,
 /// or killed, nothing of it stays.
 #[derive(Debug)]
 pub struct NewFile {
@@ -42,6 +42,24 @@ impl NewFile {
     /// [`Error::FileExists`]; [`Error::NotAFile`] for what is never replaced; [`Error::Mode`]
     /// where the file system keeps no modes; [`Error::Io`].
     pub fn create(path: &Path, replace: bool, leftover: Leftover) -> Result<Self, Error> {
+        Self::with_mode(path, replace, leftover, Mode::RUSR | Mode::WUSR)
+    }
+
+    /// Begins a new file at `path` that everybody may read, as far as the umask lets them.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create).
+    pub fn create_public(path: &Path) -> Result<Self, Error> {
+        Self::with_mode(path, false, Leftover::Part, Mode::from_raw_mode(0o644))
+    }
+
+    fn with_mode(
+        path: &Path,
+        replace: bool,
+        leftover: Leftover,
+        mode: Mode,
+    ) -> Result<Self, Error> {
         let fail = |action, errno: Errno| failed(action, path, errno);
         let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else {
             return Err(Error::NotAFile {
@@ -72,7 +90,6 @@ impl NewFile {
             Ok(_) | Err(Errno::NOENT) => {}
             Err(errno) => return Err(fail("stat", errno)),
         }
-        let mode = Mode::RUSR | Mode::WUSR;
         let unnamed = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
         let (descriptor, part) = match rustix::fs::openat(&folder, ".", unnamed, mode) {
             Ok(descriptor) => (descriptor, None),
@@ -116,7 +133,8 @@ impl NewFile {
         Ok(new)
     }
 
-    /// Makes the content last, then gives the file its name, in one step.
+    /// Makes the content last, then gives the file its name, in one step. After an error a file
+    /// that was to be new is not there.
     ///
     /// # Errors
     ///
@@ -131,8 +149,13 @@ impl NewFile {
             },
             errno => failed("give the new file its name", &self.path, errno),
         })?;
-        rustix::fs::fsync(&self.folder)
-            .map_err(|errno| failed("sync the folder of", &self.path, errno))
+        rustix::fs::fsync(&self.folder).map_err(|errno| {
+            if !self.replace {
+                // Told of failure, nobody looks for a file there.
+                let _ = rustix::fs::unlinkat(&self.folder, &*self.name, AtFlags::empty());
+            }
+            failed("sync the folder of", &self.path, errno)
+        })
     }
 
     fn name_it(&mut self) -> Result<(), Errno> {

@@ -1,69 +1,58 @@
 //! New files outside of a PKI: made with their mode, never over something, all or none.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use fips_boundary::certs::sealing::{Leftover, NewFile};
 
 use crate::exit::Failure;
 
-/// Files made so far; removed again when dropped before [`keep`](Self::keep).
+/// Whole files without a name yet, and those named so far; nothing of them stays when dropped
+/// before [`keep`](Self::keep), and a process that is killed leaves no half of one.
 #[derive(Default)]
-pub(super) struct NewFiles(Vec<PathBuf>);
+pub(super) struct NewFiles {
+    unnamed: Vec<(PathBuf, NewFile)>,
+    named: Vec<PathBuf>,
+}
 
 impl NewFiles {
     /// Writes a file that everybody may read.
     pub(super) fn public(&mut self, path: &Path, content: &[u8]) -> Result<(), Failure> {
-        self.write(path, content, 0o644)
+        self.write(path, NewFile::create_public(path)?, content)
     }
 
     /// Writes a file that its owner alone may read.
     pub(super) fn secret(&mut self, path: &Path, content: &[u8]) -> Result<(), Failure> {
-        self.write(path, content, 0o600)
+        let file = NewFile::create(path, false, Leftover::Nothing)?;
+        self.write(path, file, content)
     }
 
-    fn write(&mut self, path: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
-        let failed = |action| {
-            move |source| Failure::File {
-                action,
-                path: path.to_owned(),
-                source,
-            }
-        };
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(path)
-            .map_err(failed("create"))?;
-        self.0.push(path.to_owned());
-        file.write_all(content)
-            .and_then(|()| file.sync_all())
-            .map_err(failed("write"))
+    fn write(&mut self, path: &Path, mut file: NewFile, content: &[u8]) -> Result<(), Failure> {
+        file.write_all(content).map_err(|source| Failure::File {
+            action: "write",
+            path: path.to_owned(),
+            source,
+        })?;
+        self.unnamed.push((path.to_owned(), file));
+        Ok(())
     }
 
-    /// Makes them stay, also through a crash of the machine.
+    /// Gives them their names in the order they were written, and makes them stay, also through
+    /// a crash of the machine.
     pub(super) fn keep(mut self) -> Result<(), Failure> {
-        for path in std::mem::take(&mut self.0) {
-            let folder = path
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty());
-            let folder = folder.unwrap_or(Path::new("."));
-            File::open(folder)
-                .and_then(|folder| folder.sync_all())
-                .map_err(|source| Failure::File {
-                    action: "sync",
-                    path: folder.to_owned(),
-                    source,
-                })?;
+        for (path, file) in std::mem::take(&mut self.unnamed) {
+            file.commit()?;
+            self.named.push(path);
         }
+        self.named.clear();
         Ok(())
     }
 }
 
 impl Drop for NewFiles {
     fn drop(&mut self) {
-        for path in &self.0 {
+        for path in &self.named {
             let _ = fs::remove_file(path);
         }
     }
