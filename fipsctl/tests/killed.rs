@@ -153,7 +153,17 @@ impl Scene {
                     folders.push(path);
                 } else if !name.starts_with('.') {
                     let content = fs::read(&path).unwrap();
-                    files.insert(path.strip_prefix(&self.folder).unwrap().to_owned(), content);
+                    let path = path.strip_prefix(&self.folder).unwrap();
+                    // Named by a serial number, which differs each time.
+                    let is_copy = path
+                        .parent()
+                        .is_some_and(|folder| folder.ends_with("issued"));
+                    let named = if is_copy {
+                        path.with_file_name("SERIAL")
+                    } else {
+                        path.to_owned()
+                    };
+                    files.insert(named, content);
                 }
             }
         }

@@ -168,6 +168,12 @@ fn one_leaf_is_issued_with_a_key_made_here_or_for_one_elsewhere() {
         "verify -x509_strict -purpose sslserver -verify_hostname web.example.org \
          -CAfile server/tls/server-ca.crt web.crt",
     );
+    // None is lost on its way: a copy stays with the PKI.
+    let serial = openssl(folder, "x509 -in web.crt -noout -serial");
+    let serial = serial.trim().trim_start_matches("serial=").to_owned();
+    let copy = fs::read(folder.join(format!("server/fips/issued/{serial}.crt"))).unwrap();
+    assert!(fs::read(folder.join("web.crt")).unwrap().starts_with(&copy));
+
     let public = openssl(folder, "pkey -in web.key -pubout");
     assert!(openssl(folder, "x509 -in web.crt -noout -pubkey").contains(&public));
 

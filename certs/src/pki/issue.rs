@@ -17,7 +17,7 @@ use crate::csr::{Grant, ProvenRequest, SigningRule};
 use crate::error::Error;
 use crate::issue::LeafParams;
 use crate::key::SubjectKey;
-use crate::store::Change;
+use crate::store::{Change, EntryPath, Secrecy};
 
 /// A leaf, and the chain that follows it.
 #[derive(Clone, Debug)]
@@ -38,9 +38,9 @@ impl IssuedLeaf {
 }
 
 impl Pki<'_> {
-    /// Issues a leaf for the public half of `key` by the authority called `authority`. It is in
-    /// no file of this PKI: whoever asked keeps it. It is handed out once it stands in the audit
-    /// log.
+    /// Issues a leaf for the public half of `key` by the authority called `authority`. Whoever
+    /// asked keeps it; it is handed out once it stands in the audit log and a copy of it in
+    /// `fips/issued/SERIAL.crt`, so that none is lost on its way.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl Pki<'_> {
     ) -> Result<(), Error> {
         self.admit(Some(boundary.status().opening()))?;
         let event = Event::new(EventKind::Refused, name).with_reason(why.to_string());
-        self.log(boundary, "log a refusal", event, now)
+        self.log(boundary, Change::new("log a refusal"), event, now)
     }
 
     /// The refusal, once it is logged; or why it could not be.
@@ -169,7 +169,13 @@ impl Pki<'_> {
         let event = Event::new(EventKind::Issued, name)
             .with_certificate(&certificate)?
             .with_reason(reason);
-        self.log(boundary, "log a certificate", event, now)?;
+        let copy = EntryPath::new(format!("fips/issued/{}.crt", certificate.serial()))?;
+        let change = Change::new("issue a certificate").put(
+            copy,
+            Secrecy::Public,
+            certificate.to_pem().into_bytes(),
+        );
+        self.log(boundary, change, event, now)?;
         Ok(IssuedLeaf {
             certificate,
             chain: Arc::clone(&issuer.chain),
@@ -179,11 +185,11 @@ impl Pki<'_> {
     fn log(
         &self,
         boundary: &Boundary,
-        reason: &str,
+        change: Change,
         event: Event,
         now: OffsetDateTime,
     ) -> Result<(), Error> {
-        let change = audit::append(boundary, self.store, Change::new(reason), [event], now)?;
+        let change = audit::append(boundary, self.store, change, [event], now)?;
         self.store.apply(&change, &|_, _| Ok(()))
     }
 }
