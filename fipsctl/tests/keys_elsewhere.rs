@@ -239,6 +239,9 @@ fn keys_are_sealed_and_unsealed_later() {
     );
     scene.done("pki check server");
     scene.failed("pki renew server --name client-admin", 4, "is sealed");
+    // The new key would lie open beside the sealed one.
+    scene.failed("pki rotate-ca start server client-ca", 4, "pki key unseal");
+    assert!(!scene.path("server/fips/rotation").exists());
     scene.done("pki renew server --name client-admin --passphrase-fd 3 3<passphrase");
 
     let unseal = "pki key unseal server client-ca";

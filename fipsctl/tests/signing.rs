@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -60,12 +61,12 @@ fn kubelet_request(folder: &Path) {
 /// Every file below `folder` with its content.
 fn files(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let mut all = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             all.extend(files(&path));
         } else {
-            all.push((path.clone(), std::fs::read(&path).unwrap()));
+            all.push((path.clone(), fs::read(&path).unwrap()));
         }
     }
     all.sort();
@@ -132,10 +133,10 @@ fn a_request_is_signed_by_a_rule_or_refused_with_the_list() {
     let rules = "[[rule]]\nname = \"n\"\nauthorities = [\"client-ca\"]\n\
                  common-names = [\"system:node:*\"]\norganization = \"system:nodes\"\n\
                  usages = \"client\"\nmax-days = 30\n";
-    std::fs::write(folder.join("rules.toml"), rules).unwrap();
+    fs::write(folder.join("rules.toml"), rules).unwrap();
     let by_file = "pki sign server kubelet.csr --ca client-ca --rules rules.toml";
     done(folder, &format!("{by_file} --out by-rules.crt"));
-    std::fs::write(folder.join("rules.toml"), format!("{rules}typo = 1\n")).unwrap();
+    fs::write(folder.join("rules.toml"), format!("{rules}typo = 1\n")).unwrap();
     let run = ctl(folder, &format!("{by_file} --out again.crt"));
     assert_eq!(run.code, Some(2), "{run}");
     assert!(
@@ -241,12 +242,12 @@ const CA: &str = "basicConstraints=critical,CA:TRUE,pathlen:1\nkeyUsage=critical
 
 /// An offline root in `folder`, made and used by openssl alone.
 fn offline_root(folder: &Path) {
-    std::fs::write(
+    fs::write(
         folder.join("root.cnf"),
         format!("[req]\nprompt=no\ndistinguished_name=dn\n[dn]\nCN=root\n[ext]\n{CA}"),
     )
     .unwrap();
-    std::fs::write(folder.join("ext.cnf"), CA).unwrap();
+    fs::write(folder.join("ext.cnf"), CA).unwrap();
     openssl(
         folder,
         "req -x509 -config root.cnf -extensions ext -newkey ec -pkeyopt \
@@ -260,7 +261,7 @@ fn an_offline_root_signs_what_is_exported() {
     let folder = folder.path();
     offline_root(folder);
     for more in ["", "--new-key"] {
-        let _ = std::fs::remove_file(folder.join("ca.csr"));
+        let _ = fs::remove_file(folder.join("ca.csr"));
         done(
             folder,
             &format!("pki export-csr server --ca server-ca {more} --dry-run"),
@@ -276,8 +277,8 @@ fn an_offline_root_signs_what_is_exported() {
             "x509 -req -in ca.csr -CA root.crt -CAkey root.key -extfile ext.cnf -days 3000 \
              -sha384 -out ca.crt",
         );
-        let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
-        std::fs::write(
+        let read = |file: &str| fs::read(folder.join(file)).unwrap();
+        fs::write(
             folder.join("chain.crt"),
             [read("ca.crt"), read("root.crt")].concat(),
         )
@@ -323,14 +324,14 @@ fn an_authority_whose_key_is_elsewhere_has_its_leaves_requested() {
     assert_eq!(run.code, Some(1), "{run}");
     assert!(run.stdout.contains("WAITS client-admin"), "{run}");
 
-    std::fs::write(
+    fs::write(
         folder.join("leaf.cnf"),
         "keyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n\
          subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n",
     )
     .unwrap();
     let requests = folder.join("server/fips/requests");
-    let mut names: Vec<String> = std::fs::read_dir(&requests)
+    let mut names: Vec<String> = fs::read_dir(&requests)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|found| found == "csr"))

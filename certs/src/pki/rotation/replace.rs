@@ -34,6 +34,9 @@ impl Rotation<'_> {
         let diagnostic = diagnostic()?;
         let now = clock.now();
         let moment = FixedClock::new(now);
+        if let Some(why) = self.key_out_of_reach() {
+            return Err(self.refuse(why));
+        }
         let live = entry
             .key
             .as_ref()
