@@ -92,7 +92,8 @@ pub(super) fn catalogue(options: Options) -> Result<Catalogue, Error> {
 }
 
 fn leaves(options: &Options, advertised: IpAddr) -> Result<Vec<Leaf>, Error> {
-    // Kubernetes 1.29: kubernetes/kubernetes #119859 and #120521.
+    // Kubernetes 1.29: kubernetes/kubernetes #119859 and #120521 (etcd's clients), #121837 (the
+    // kubelet's).
     let (kubelet_client, etcd_client) = match options.admins {
         Admins::ClusterAdmins => (CLUSTER_ADMINS, None),
         Admins::Masters => (MASTERS, Some(MASTERS)),
