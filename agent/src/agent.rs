@@ -38,6 +38,8 @@ pub struct Agent {
     server: Option<Server>,
     listener: Option<TcpListener>,
     look_now: (mpsc::Sender<()>, mpsc::Receiver<()>),
+    /// Whether it is noted of each hook what was there before it.
+    hooks_known: bool,
     _lock: AgentLock,
 }
 
@@ -64,6 +66,7 @@ impl Agent {
             server: None,
             listener: None,
             look_now: mpsc::channel(1),
+            hooks_known: config.hooks.is_empty(),
             config,
             _lock: lock,
         })
@@ -130,24 +133,18 @@ impl Agent {
                 () = tokio::time::sleep_until(next) => {}
             }
             let (elapsed, now) = (last.elapsed(), Instant::now());
-            let outcome = self
-                .look(if ready || backoff.failures() > 0 {
-                    elapsed
-                } else {
-                    Duration::ZERO
-                })
-                .await;
+            let outcome = match self.look(elapsed).await {
+                Ok(round) => self.after(&round, &mut backoff).await,
+                Err(error) => Err(error),
+            };
             last = now;
+            if outcome.is_ok() && !ready {
+                self.open_endpoint()?;
+                notify(&[NotifyState::Ready]);
+                ready = true;
+            }
             let wait = match outcome {
-                Ok(round) => {
-                    let wait = self.after(&round, &mut backoff).await?;
-                    if !ready {
-                        self.open_endpoint()?;
-                        notify(&[NotifyState::Ready]);
-                        ready = true;
-                    }
-                    wait
-                }
+                Ok(wait) => wait,
                 Err(Error::Certs(CertsError::Locked { .. })) => BUSY,
                 Err(error @ (Error::Closed(_) | Error::Config { .. })) => return Err(error),
                 Err(error) => {
@@ -174,13 +171,23 @@ impl Agent {
         let Some(mut renewer) = self.renewer.take() else {
             return Err(gone());
         };
-        let (renewer, outcome) = tokio::task::spawn_blocking(move || {
-            let outcome = renewer.look(elapsed);
-            (renewer, outcome)
+        let config = self.config.clone();
+        let mut known = self.hooks_known;
+        let (renewer, known, outcome) = tokio::task::spawn_blocking(move || {
+            // Before anything is renewed: of that, a new hook is owed to be told.
+            let outcome = if known {
+                Ok(())
+            } else {
+                know_hooks(&config, &renewer)
+            };
+            known = outcome.is_ok();
+            let outcome = outcome.and_then(|()| renewer.look(elapsed));
+            (renewer, known, outcome)
         })
         .await
         .map_err(|_| gone())?;
         self.renewer = Some(renewer);
+        self.hooks_known = known;
         outcome
     }
 
@@ -256,14 +263,6 @@ impl Agent {
         if self.config.hooks.is_empty() {
             return Ok(true);
         }
-        for hook in &self.config.hooks {
-            if let Some(unknown) = hook.unknown(&round.services) {
-                return Err(Error::Config {
-                    place: format!("hook {:?}", hook.name),
-                    why: format!("the PKI has no leaf or service called {unknown:?}"),
-                });
-            }
-        }
         let state = HookState::read(&DirStore::open_read_only(&self.config.dir)?)?;
         let mut told = BTreeMap::new();
         let mut all = true;
@@ -271,15 +270,6 @@ impl Agent {
             let current = hook.concerned(&round.serials, &round.services);
             let owed = state.owed(&hook.name, &current);
             if owed.is_empty() {
-                continue;
-            }
-            // What was there before the hook was is nothing new, unless it was made just now.
-            let renewed = round.report.iter().flat_map(|report| &report.issued);
-            let fresh = renewed
-                .map(|issued| &issued.name)
-                .any(|name| owed.contains(name));
-            if !state.knows(&hook.name) && !fresh {
-                told.insert(hook.name.clone(), current);
                 continue;
             }
             let outcome = hook.run(&owed).await;
@@ -352,6 +342,30 @@ impl Agent {
         };
         notify(&[NotifyState::Status(&text.replace('\n', " "))]);
     }
+}
+
+/// Notes of each hook that is new what is there: that is nothing to tell it of.
+fn know_hooks(config: &Config, renewer: &Renewer) -> Result<(), Error> {
+    let leaves = renewer.leaves()?;
+    for hook in &config.hooks {
+        if let Some(unknown) = hook.unknown(&leaves.services) {
+            return Err(Error::Config {
+                place: format!("hook {:?}", hook.name),
+                why: format!("the PKI has no leaf or service called {unknown:?}"),
+            });
+        }
+    }
+    let store = DirStore::open(&config.dir)?;
+    let mut state = HookState::read(&store)?;
+    let known = state.clone();
+    for hook in config.hooks.iter().filter(|hook| !known.knows(&hook.name)) {
+        let current = hook.concerned(&leaves.serials, &leaves.services);
+        state.told(&hook.name, current);
+    }
+    if state == known {
+        return Ok(());
+    }
+    state.write(&store)
 }
 
 /// Tells the service manager that the agent lives, for as long as looks end and the gate is

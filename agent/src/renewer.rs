@@ -26,6 +26,9 @@ pub struct Renewer {
     policy: RenewalPolicy,
     clock: Arc<dyn Clock>,
     steadiness: Steadiness,
+    /// The time that has passed since the clock was last looked at: a look that failed before
+    /// did not see it.
+    unseen: Duration,
 }
 
 /// What a look found, and did.
@@ -106,6 +109,7 @@ impl Renewer {
             policy,
             clock,
             steadiness: Steadiness::new(settle),
+            unseen: Duration::ZERO,
         }
     }
 
@@ -114,14 +118,16 @@ impl Renewer {
         &self.dir
     }
 
-    /// Looks, and renews what is due, lists of revoked certificates too, unless the clock has just jumped. `elapsed` is the time
-    /// that has really passed since the last look (a monotonic clock's), zero at the first.
+    /// Looks, and renews what is due, lists of revoked certificates too, unless the clock has just
+    /// jumped. `elapsed` is the time that has really passed since the last look (a monotonic
+    /// clock's), whatever came of that; zero at the first.
     ///
     /// # Errors
     ///
     /// [`Error::Certs`], among them that a command holds the directory just now
     /// (`fips_certs::Error::Locked`); nothing was changed then.
     pub fn look(&mut self, elapsed: Duration) -> Result<Round, Error> {
+        self.unseen = self.unseen.saturating_add(elapsed);
         let diagnostic = Diagnostic::new().map_err(|refusal| Error::Refused(Box::new(refusal)))?;
         let store = DirStore::open(&self.dir)?;
         let recovery = store.recovery().clone();
@@ -130,7 +136,7 @@ impl Renewer {
         let mut rows = pki.check(&diagnostic, now, Thresholds::default())?;
         let held = self
             .steadiness
-            .look(now, elapsed, behind(&rows, now))
+            .look(now, std::mem::take(&mut self.unseen), behind(&rows, now))
             .map(|(by, left)| Held {
                 jump_seconds: by.whole_seconds(),
                 seconds_left: left.as_secs().max(1),
@@ -150,17 +156,7 @@ impl Renewer {
         }
         let wanting = lists_due || !plan.is_empty() || !plan.blocked.is_empty();
         let held = held.filter(|_| wanting);
-        let mut serials = BTreeMap::new();
-        let mut services = BTreeMap::new();
-        let leaves = rows.iter().filter(|row| row.kind == Kind::Leaf);
-        for (name, row) in leaves.filter_map(|row| Some((row.entry.clone()?, row))) {
-            if let Some(entry) = pki.catalogue().leaf(&name) {
-                services.insert(name.clone(), entry.service.to_string());
-            }
-            if let Some(serial) = &row.serial {
-                serials.insert(name, serial.clone());
-            }
-        }
+        let Leaves { serials, services } = Leaves::of(&pki, &rows);
         let rotations = pki.rotations()?.into_iter();
         let rotations = rotations.map(|journal| (journal.name, journal.phase.name()));
         Ok(Round {
@@ -178,8 +174,17 @@ impl Renewer {
         })
     }
 
-    /// When the next leaf or list falls due; those that are due and cannot be renewed are retried, not
-    /// waited for.
+    /// The leaves as they are, without changing anything.
+    pub(crate) fn leaves(&self) -> Result<Leaves, Error> {
+        let diagnostic = Diagnostic::new().map_err(|refusal| Error::Refused(Box::new(refusal)))?;
+        let store = DirStore::open_read_only(&self.dir)?;
+        let pki = Pki::open(&store)?;
+        let rows = pki.check(&diagnostic, self.clock.now(), Thresholds::default())?;
+        Ok(Leaves::of(&pki, &rows))
+    }
+
+    /// When the next leaf or list falls due; those that are due and cannot be renewed are retried,
+    /// not waited for.
     fn due(&self, rows: &[Row], plan: &Plan, now: OffsetDateTime) -> Option<OffsetDateTime> {
         let blocked = |row: &Row| {
             plan.blocked
@@ -192,6 +197,29 @@ impl Renewer {
             .chain(rows.iter().filter_map(list_due))
             .filter(|due| *due > now)
             .min()
+    }
+}
+
+/// What hooks are told of.
+#[derive(Debug)]
+pub(crate) struct Leaves {
+    pub(crate) serials: BTreeMap<String, String>,
+    pub(crate) services: BTreeMap<String, String>,
+}
+
+impl Leaves {
+    fn of(pki: &Pki<'_>, rows: &[Row]) -> Self {
+        let (mut serials, mut services) = (BTreeMap::new(), BTreeMap::new());
+        let leaves = rows.iter().filter(|row| row.kind == Kind::Leaf);
+        for (name, row) in leaves.filter_map(|row| Some((row.entry.clone()?, row))) {
+            if let Some(entry) = pki.catalogue().leaf(&name) {
+                services.insert(name.clone(), entry.service.clone());
+            }
+            if let Some(serial) = &row.serial {
+                serials.insert(name, serial.clone());
+            }
+        }
+        Self { serials, services }
     }
 }
 

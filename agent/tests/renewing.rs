@@ -127,6 +127,22 @@ fn a_directory_that_a_command_holds_is_not_touched() {
     assert!(renewed(&renewer(&dir, &clock).look(Duration::ZERO).unwrap()) > 0);
 }
 
+#[test]
+fn time_that_passed_while_a_look_failed_is_no_jump() {
+    let (_folder, dir, clock) = made(0);
+    let mut renewer = renewer(&dir, &clock);
+    renewer.look(Duration::ZERO).unwrap();
+    // Due by then, so that a jump would show.
+    clock.advance(DAY * 300);
+    let store = DirStore::open(&dir).unwrap();
+    renewer.look(DAY * 300).unwrap_err();
+    drop(store);
+    clock.advance(Duration::from_secs(2));
+    let round = renewer.look(Duration::from_secs(2)).unwrap();
+    assert_eq!(round.held, None);
+    assert_eq!(renewed(&round), leaves(&round));
+}
+
 fn config(dir: &Path, more: &str) -> Config {
     let text = format!(
         r#"
@@ -322,6 +338,48 @@ command = ["/bin/sh", "-c", "test -e {} && printf '%s\n' \"$FIPS_AGENT_ENTRIES\"
         .unwrap();
     let told = std::fs::read_to_string(&told).unwrap();
     assert_eq!(told, "etcd/client\netcd/client\n");
+}
+
+/// A new hook whose first run fails is owed it all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_hook_that_fails_at_first_is_tried_until_it_has_run() {
+    let (folder, dir, clock) = made(300);
+    clock.set(SystemClock.now());
+    let told = folder.path().join("told");
+    let script = format!(
+        "echo try >> {0}; test $(grep -c try {0}) -ge 3",
+        told.display()
+    );
+    let more = format!("[[hook]]\nname = 'fails'\ncommand = ['/bin/sh', '-c', '{script}']");
+    let agent = Agent::new(boundary(), config(&dir, &more), Arc::new(SystemClock)).unwrap();
+    agent
+        .run(tokio::time::sleep(Duration::from_secs(10)))
+        .await
+        .unwrap();
+    let tries = std::fs::read_to_string(&told).unwrap().lines().count();
+    assert_eq!(tries, 3);
+}
+
+/// The hook itself holds the directory when the agent is to note that it ran.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_is_held_when_a_hook_has_run_ends_nothing() {
+    let (folder, dir, clock) = made(300);
+    clock.set(SystemClock.now());
+    let told = folder.path().join("told");
+    let script = format!(
+        "echo ran >> {}; (flock 9; sleep 3) 9<>{}/.fips-lock >/dev/null 2>&1 & sleep 1",
+        told.display(),
+        dir.display()
+    );
+    let more = format!("[[hook]]\nname = 'holds'\ncommand = ['/bin/sh', '-c', '{script}']");
+    let agent = Agent::new(boundary(), config(&dir, &more), Arc::new(SystemClock)).unwrap();
+    agent
+        .run(tokio::time::sleep(Duration::from_secs(10)))
+        .await
+        .unwrap();
+    // Once more after it could not be noted: at least once, never not at all.
+    let runs = std::fs::read_to_string(&told).unwrap().lines().count();
+    assert!(runs >= 2, "{runs}");
 }
 
 fn renew_by_hand(dir: &Path) {

@@ -16,8 +16,8 @@ use crate::catalogue::{AuthorityEntry, Content, Entry};
 use crate::error::Error;
 use crate::key::KeySource;
 
-/// When a leaf is renewed: what has drifted, is torn, revoked or has ended always, the others when less
-/// than the level of [`remaining`](Self::remaining) and [`fraction`](Self::fraction) is left.
+/// When a leaf is renewed: what has drifted, is torn, revoked or has ended always, the others when
+/// less than the level of [`remaining`](Self::remaining) and [`fraction`](Self::fraction) is left.
 ///
 /// With both set the smaller level decides (the default), with one that one alone, with none
 /// nothing is due by time.
@@ -88,6 +88,9 @@ impl RenewalPolicy {
     fn threshold(&self, row: &Row) -> Option<time::Duration> {
         let life = row.expires? - row.not_before?;
         let level = self.level(life)?;
+        if self.jitter == 0.0 {
+            return Some(level);
+        }
         let raised = level + level * (self.jitter * share(row));
         // A certificate that was just made is not due.
         Some(raised.min(level.max(life * 0.9)))

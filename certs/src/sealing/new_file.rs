@@ -21,8 +21,8 @@ pub enum Leftover {
     Part,
 }
 
-/// A new file, mode 0600 unless said otherwise, that has no name until [`commit`](Self::commit). Dropped without that,
-/// or killed, nothing of it stays.
+/// A new file, mode 0600 unless said otherwise, that has no name until [`commit`](Self::commit).
+/// Dropped without that, or killed, nothing of it stays.
 #[derive(Debug)]
 pub struct NewFile {
     file: File,
