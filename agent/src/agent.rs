@@ -44,11 +44,11 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Takes the directory, and looks that the endpoint can be served.
+    /// Takes the directory, and reads the secrets that its keys need.
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyKept`]; [`Error::Tls`] for the endpoint's files; [`Error::Io`].
+    /// [`Error::AlreadyKept`]; [`Error::Certs`] for a secret that cannot be read; [`Error::Io`].
     pub fn new(boundary: Boundary, config: Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let lock = AgentLock::take(&config.dir)?;
         let shared = Shared::new(boundary, clock.now());
@@ -58,7 +58,8 @@ impl Agent {
             config.renewal.policy(),
             config.clock.settle,
             clock,
-        );
+        )
+        .with_unlock(Arc::new(config.keys.unlock()?));
         Ok(Self {
             boundary,
             renewer: Some(renewer),

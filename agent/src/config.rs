@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use fips_certs::SecretSource;
+use fips_certs::key::KeySecrets;
 use fips_certs::pki::RenewalPolicy;
+use fips_certs::sealing::{Passphrase, Secret};
 use serde::{Deserialize, Deserializer};
 
 use crate::error::Error;
@@ -52,6 +55,9 @@ pub struct Config {
     /// What is done when the clock jumps.
     #[serde(default)]
     pub clock: ClockRules,
+    /// What unlocks authorities' keys that are sealed or on a token.
+    #[serde(default)]
+    pub keys: Keys,
     /// What is told of a renewal.
     #[serde(default, rename = "hook")]
     pub hooks: Vec<HookConfig>,
@@ -143,6 +149,39 @@ impl Default for ClockRules {
         Self {
             settle: five_minutes(),
         }
+    }
+}
+
+/// What unlocks authorities' keys: systemd credentials of the service (`LoadCredential=`), by their
+/// names.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Keys {
+    /// The passphrase of sealed keys; read once, at the start.
+    #[serde(default)]
+    pub passphrase_credential: Option<String>,
+    /// The PIN of tokens whose URI has no `pin-source`; read when a token asks for it.
+    #[serde(default)]
+    pub pin_credential: Option<String>,
+}
+
+impl Keys {
+    /// Reads what is to be read at the start.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Certs`] for a credential that cannot be read, or is no passphrase.
+    pub fn unlock(&self) -> Result<KeySecrets, Error> {
+        let mut secrets = KeySecrets::default();
+        if let Some(name) = &self.passphrase_credential {
+            let passphrase = SecretSource::Credential(name.clone()).read()?;
+            secrets = secrets.with_secret(Secret::from(Passphrase::new(passphrase)?));
+        }
+        if let Some(name) = &self.pin_credential {
+            secrets = secrets.with_pin(SecretSource::Credential(name.clone()));
+        }
+        Ok(secrets)
     }
 }
 

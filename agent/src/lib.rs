@@ -45,7 +45,7 @@ mod snapshot;
 mod steadiness;
 
 pub use agent::Agent;
-pub use config::{ClockRules, Config, Endpoint, HookAction, HookConfig, Renewal, Retry};
+pub use config::{ClockRules, Config, Endpoint, HookAction, HookConfig, Keys, Renewal, Retry};
 pub use error::Error;
 pub use lock::AgentLock;
 pub use renewer::{Held, Renewer, Round};

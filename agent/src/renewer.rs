@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fips_certs::crl::RevocationListParams;
+use fips_certs::key::{KeySecrets, KeyUnlock};
 use fips_certs::pki::{
     Blocked, Kind, ListsRefreshed, Plan, RenewalPolicy, Report, Row, Status, Thresholds,
 };
@@ -25,6 +26,7 @@ pub struct Renewer {
     dir: PathBuf,
     policy: RenewalPolicy,
     clock: Arc<dyn Clock>,
+    unlock: Arc<dyn KeyUnlock>,
     steadiness: Steadiness,
     /// The time that has passed since the clock was last looked at: a look that failed before
     /// did not see it.
@@ -108,9 +110,16 @@ impl Renewer {
             dir: dir.into(),
             policy,
             clock,
+            unlock: Arc::new(KeySecrets::default()),
             steadiness: Steadiness::new(settle),
             unseen: Duration::ZERO,
         }
+    }
+
+    /// Asks `unlock` for the secrets of authorities' keys that are sealed or on a token.
+    #[must_use]
+    pub fn with_unlock(self, unlock: Arc<dyn KeyUnlock>) -> Self {
+        Self { unlock, ..self }
     }
 
     /// The directory.
@@ -131,7 +140,7 @@ impl Renewer {
         let diagnostic = Diagnostic::new().map_err(|refusal| Error::Refused(Box::new(refusal)))?;
         let store = DirStore::open(&self.dir)?;
         let recovery = store.recovery().clone();
-        let pki = Pki::open(&store)?;
+        let pki = Pki::open(&store)?.with_unlock(Arc::clone(&self.unlock));
         let now = self.clock.now();
         let mut rows = pki.check(&diagnostic, now, Thresholds::default())?;
         let held = self

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{IsTerminal, Read};
+use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -50,7 +50,13 @@ impl SecretSource {
             Self::Descriptor(number) => (PathBuf::from(format!("/proc/self/fd/{number}")), 0o700),
             Self::File(path) => (path.clone(), 0o700),
         };
-        let file = open(&path, matches!(self, Self::Descriptor(_)))?;
+        let file =
+            open(&path, matches!(self, Self::Descriptor(_))).map_err(|error| match self {
+                Self::Descriptor(number) if error.kind() == ErrorKind::NotFound => {
+                    format!("it is not open: open it in the shell ({number}<FILE)")
+                }
+                _ => error.to_string(),
+            })?;
         if file.is_terminal() {
             return Err(
                 "it is a terminal, which would show the secret; use a pipe or a file".into(),
@@ -90,7 +96,7 @@ fn credential(name: &str) -> Result<PathBuf, String> {
     Ok(Path::new(&folder).join(name))
 }
 
-fn open(path: &Path, follow: bool) -> Result<File, String> {
+fn open(path: &Path, follow: bool) -> io::Result<File> {
     let mut options = File::options();
     // A descriptor is named by a link in procfs; a secret's file is none.
     let flags = if follow {
@@ -99,7 +105,7 @@ fn open(path: &Path, follow: bool) -> Result<File, String> {
         rustix::fs::OFlags::NOFOLLOW
     } | rustix::fs::OFlags::NOCTTY;
     options.read(true).custom_flags(flags.bits().cast_signed());
-    options.open(path).map_err(|error| error.to_string())
+    options.open(path)
 }
 
 fn trimmed(mut file: File) -> Result<Zeroizing<Vec<u8>>, String> {
@@ -110,7 +116,7 @@ fn trimmed(mut file: File) -> Result<Zeroizing<Vec<u8>>, String> {
         match file.read(&mut secret[length..]) {
             Ok(0) => break,
             Ok(read) => length += read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error.to_string()),
         }
     }
@@ -189,13 +195,13 @@ mod tests {
             refused(SecretSource::Credential(name.into()), "no name");
         }
         refused(SecretSource::Descriptor(2), "output");
-        refused(SecretSource::Descriptor(u32::MAX), "No such file");
+        refused(SecretSource::Descriptor(u32::MAX), "not open");
     }
 
     #[test]
     fn a_descriptor_of_a_pipe_is_read() {
-        let (reader, mut writer) = std::io::pipe().unwrap();
-        std::io::Write::write_all(&mut writer, b"hush\n").unwrap();
+        let (reader, mut writer) = io::pipe().unwrap();
+        io::Write::write_all(&mut writer, b"hush\n").unwrap();
         drop(writer);
         let number = u32::try_from(reader.as_raw_fd()).unwrap();
         let secret = SecretSource::Descriptor(number).read().unwrap();

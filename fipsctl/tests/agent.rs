@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -112,6 +113,60 @@ fn the_service_manager_hears_when_it_is_ready_and_that_it_lives() {
     heard(&socket, "STOPPING=1");
     assert_eq!(agent.end(), Some(0));
     assert!(status().stdout.contains("\"kept\": false"));
+}
+
+#[test]
+fn a_sealed_authority_signs_with_the_services_credential() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = made(folder.path());
+    let secret = folder.path().join("ca-passphrase");
+    std::fs::write(&secret, "a passphrase of more than fourteen bytes\n").unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let with_credential = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fipsctl"));
+        command
+            .args(args)
+            .env("CREDENTIALS_DIRECTORY", folder.path());
+        command
+    };
+    let name = "etcd/server-ca";
+    let credential = "--passphrase-credential";
+    let seal = [
+        "pki",
+        "key",
+        "seal",
+        &dir,
+        name,
+        credential,
+        "ca-passphrase",
+    ];
+    let sealed = run(&mut with_credential(&seal));
+    assert_eq!(sealed.code, Some(0), "{sealed}");
+    std::fs::remove_file(Path::new(&dir).join("tls/etcd/client.key")).unwrap();
+
+    let keys = "[keys]\npassphrase_credential = 'ca-passphrase'";
+    let missing = config(folder.path(), &format!("dir = {dir:?}\n{keys}"));
+    // Without the folder of credentials it does not start.
+    let none = fipsctl(["agent", "run", "--config", &missing]);
+    assert_eq!(none.code, Some(4), "{none}");
+    assert!(none.stderr.contains("CREDENTIALS_DIRECTORY"), "{none}");
+
+    let socket_path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&socket_path).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    let mut command = with_credential(&["agent", "run", "--config", &missing]);
+    command
+        .env("NOTIFY_SOCKET", &socket_path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut agent = Running(command.spawn().unwrap());
+    heard(&socket, "1 renewed");
+    agent.signal("TERM");
+    assert_eq!(agent.end(), Some(0));
+    let key = std::fs::read_to_string(Path::new(&dir).join("tls/etcd/server-ca.key")).unwrap();
+    assert!(key.contains("FIPS SEALED"), "{key}");
 }
 
 #[test]

@@ -242,6 +242,31 @@ fn keys_are_sealed_and_unsealed_later() {
     // The new key would lie open beside the sealed one.
     scene.failed("pki rotate-ca start server client-ca", 4, "pki key unseal");
     assert!(!scene.path("server/fips/rotation").exists());
+    let request = "pki export-csr server --ca client-ca";
+    scene.failed(
+        &format!("{request} --new-key --out new.csr"),
+        4,
+        "pki key unseal",
+    );
+    assert!(!scene.path("server/fips/requests").exists());
+    // What signs without a new key opens the sealed one.
+    let opened = "--passphrase-fd 3 3<passphrase";
+    scene.done(&format!("{request} --out own.csr {opened}"));
+    scene.done(&format!(
+        "pki issue server --ca client-ca --common-name alice --usage client --out alice.crt {opened}"
+    ));
+    scene.done(&format!("pki recover server {opened}"));
+    scene.done(&format!(
+        "pki node server node-2 --node-ip 192.0.2.2 --out agent {opened}"
+    ));
+    // And none is sealed while the other key of a rotation lies open.
+    scene.done("pki rotate-ca start server server-ca");
+    scene.failed(
+        &format!("pki key seal server server-ca {opened}"),
+        4,
+        "rotation is under way",
+    );
+    scene.done("pki rotate-ca rollback server server-ca");
     scene.done("pki renew server --name client-admin --passphrase-fd 3 3<passphrase");
 
     let unseal = "pki key unseal server client-ca";

@@ -89,7 +89,14 @@ fn a_whole_rotation_by_command() {
             wrong.code == Some(4) && wrong.stderr.contains(open[0]),
             "{wrong}"
         );
-        let args: Vec<&str> = ["confirm", &dir, NAME].into_iter().chain(open).collect();
+        let mut args: Vec<&str> = ["confirm", &dir, NAME].into_iter().chain(open).collect();
+        let before = files(Path::new(&dir));
+        args.push("--dry-run");
+        let dry = rotate_ca(&args);
+        assert_eq!(dry.code, Some(0), "{dry}");
+        assert!(dry.stdout.contains("would confirm"), "{dry}");
+        assert!(files(Path::new(&dir)) == before);
+        args.pop();
         assert_eq!(rotate_ca(&args).code, Some(0));
     }
     let done = rotate_ca(&["status", &dir]);

@@ -25,11 +25,18 @@ impl Desk {
         let desk = Self(tempfile::tempdir().unwrap());
         let run = fipsctl(["seal", "--new-key", &desk.path("key")]);
         assert_eq!(run.code, Some(0), "{run}");
-        fs::write(desk.path("passphrase"), format!("{PASSPHRASE}\n")).unwrap();
-        fs::write(desk.path("wrong"), "another passphrase\n").unwrap();
+        desk.secret("passphrase", &format!("{PASSPHRASE}\n"));
+        desk.secret("wrong", "another passphrase\n");
         let data: Vec<u8> = (0..600_000).map(|at| (at % 251) as u8).collect();
         fs::write(desk.path("data"), data).unwrap();
         desk
+    }
+
+    /// A file that its owner alone may read: from others no secret is taken.
+    fn secret(&self, name: &str, content: &str) {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     fn path(&self, name: &str) -> String {
@@ -121,7 +128,8 @@ fn what_does_not_open_leaves_nothing_and_says_why() {
     let mut bent = sealed.clone();
     bent[500_000] ^= 1;
     put("bent", &bent);
-    put("none", b"");
+    desk.secret("none", "");
+    desk.secret("short", "short\n");
     let before = desk.names();
     let mine = "--key-file key --purpose a --cluster c";
     for (arguments, code, word) in [
@@ -150,7 +158,9 @@ fn what_does_not_open_leaves_nothing_and_says_why() {
         ),
         ("by-phrase --key-file key".into(), 4, "under a passphrase"),
         ("sealed --key-file data".into(), 4, "0600"),
-        ("sealed --passphrase-fd 3 3<none".into(), 4, "14"),
+        ("sealed --passphrase-fd 3 3<none".into(), 2, "empty"),
+        ("sealed --passphrase-fd 3 3<short".into(), 4, "14"),
+        ("sealed --passphrase-fd 3 3<data".into(), 2, "chmod 0600"),
         ("sealed --passphrase-fd 3".into(), 2, "not open"),
         ("sealed".into(), 2, "--key-file"),
         ("- --passphrase-fd 0 <passphrase".into(), 2, "taken"),
@@ -344,7 +354,7 @@ fn bootstrap_data_is_sealed_opened_and_imported() {
         .decode(line.unwrap().as_bytes())
         .unwrap();
     fs::write(folder("stored"), stored).unwrap();
-    fs::write(folder("token"), "secret\n").unwrap();
+    desk.secret("token", "secret\n");
     let import = "\"$0\" bootstrap import-k3s stored --cluster c --k3s-token-fd 4";
     let run = desk.done(&format!("{import} --output-file new {phrase} 4<token"));
     assert!(

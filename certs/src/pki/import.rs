@@ -25,7 +25,7 @@ use crate::store::Secrecy;
 
 /// Where the key of an imported authority is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeySource {
+pub enum KeyPlace {
     /// Elsewhere: leaves cannot be signed here, they are requested. The authority's key file goes.
     External,
     /// Here: in its place, or waiting in `fips/requests/`.
@@ -81,7 +81,7 @@ impl Pki<'_> {
         diagnostic: &Diagnostic,
         name: &str,
         certificates: Vec<Certificate>,
-        source: KeySource,
+        source: KeyPlace,
         now: OffsetDateTime,
     ) -> Result<Imported, Error> {
         self.judged(diagnostic, name, certificates, source, now)
@@ -104,7 +104,7 @@ impl Pki<'_> {
         boundary: &Boundary,
         name: &str,
         certificates: Vec<Certificate>,
-        source: KeySource,
+        source: KeyPlace,
         clock: &dyn Clock,
     ) -> Result<(Imported, Report), Error> {
         self.admit(Some(boundary.status().opening()))?;
@@ -153,7 +153,7 @@ impl Pki<'_> {
         diagnostic: &Diagnostic,
         name: &str,
         certificates: Vec<Certificate>,
-        source: KeySource,
+        source: KeyPlace,
         now: OffsetDateTime,
     ) -> Result<Judged<'_>, Error> {
         let what = format!("what was signed for {name}");
@@ -164,7 +164,7 @@ impl Pki<'_> {
         };
         let source = match entry {
             // Once elsewhere, it stays there.
-            Target::Authority(entry) if entry.key.is_none() => KeySource::External,
+            Target::Authority(entry) if entry.key.is_none() => KeyPlace::External,
             Target::Authority(_) | Target::Leaf(_) => source,
         };
         let place = Place::of(name)?;
@@ -198,11 +198,11 @@ impl Pki<'_> {
                 judgement
             }
         };
-        if key.is_none() && source == KeySource::Here {
+        if key.is_none() && source == KeyPlace::Here {
             judgement.reasons.push(Reason::OtherKey);
         }
         let mut notes = judgement.into_result(what)?;
-        if let (KeySource::External, Target::Authority(AuthorityEntry { key: Some(key), .. })) =
+        if let (KeyPlace::External, Target::Authority(AuthorityEntry { key: Some(key), .. })) =
             (source, entry)
         {
             notes.push(format!(
@@ -240,9 +240,9 @@ impl Pki<'_> {
         entry: Target<'_>,
         place: &Place,
         own: &Certificate,
-        source: KeySource,
+        source: KeyPlace,
     ) -> Result<(Option<Vec<u8>>, bool), Error> {
-        if source == KeySource::External {
+        if source == KeyPlace::External {
             return Ok((None, false));
         }
         let half = |path| -> Result<Option<Vec<u8>>, Error> {
@@ -291,7 +291,7 @@ impl Pki<'_> {
         boundary: &Boundary,
         entry: &AuthorityEntry,
         judged: &Judged<'_>,
-        source: KeySource,
+        source: KeyPlace,
     ) -> Result<Staged, Error> {
         let chain = whole(&judged.chain);
         let mut staged = Staged::new(format!("import the certificate of {}", entry.name));
@@ -300,15 +300,21 @@ impl Pki<'_> {
             staged = staged.authority(path, &chain, 1);
         }
         match (source, &entry.key) {
-            (KeySource::Here, Some(path)) if judged.imported.new_key => {
+            (KeyPlace::Here, Some(path)) if judged.imported.new_key => {
+                if let Some(why) = self.key_out_of_reach(entry) {
+                    return Err(Error::Authority {
+                        authority: entry.name.clone(),
+                        why,
+                    });
+                }
                 staged.key(path, &self.waiting_key(boundary, judged)?)
             }
-            (KeySource::External, Some(path)) => {
+            (KeyPlace::External, Some(path)) => {
                 let record = self.without_key(&entry.name)?;
                 let staged = staged.remove(path);
                 Ok(staged.bytes(&record::path()?, Secrecy::Public, record))
             }
-            (KeySource::External | KeySource::Here, _) => Ok(staged),
+            (KeyPlace::External | KeyPlace::Here, _) => Ok(staged),
         }
     }
 

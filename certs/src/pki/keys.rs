@@ -10,6 +10,7 @@ use super::init::{apply, diagnostic};
 use super::issuer::KEY_ELSEWHERE;
 use super::read_back::Staged;
 use super::record;
+use super::rotation::Phase;
 use crate::audit::{Event, EventKind};
 use crate::catalogue::AuthorityEntry;
 use crate::clock::Clock;
@@ -80,6 +81,13 @@ impl Pki<'_> {
             .key
             .clone()
             .ok_or_else(|| refuse("it is in no file of this folder"))?;
+        let journal = self.rotation(name)?.journal()?;
+        if seal && journal.is_some_and(|journal| journal.phase != Phase::Retire) {
+            return Err(refuse(
+                "a rotation is under way, whose other key lies open: go on to retire the old one, \
+                 or `rollback`, first",
+            ));
+        }
         let file = self
             .store
             .read(&path)?
@@ -147,6 +155,26 @@ impl Pki<'_> {
         self.catalogue = catalogue;
         self.record = record;
         Ok(path)
+    }
+
+    /// Why no new key can be made for `entry` here: one that is sealed or on a token must not be
+    /// followed by one that lies open.
+    pub(super) fn key_out_of_reach(&self, entry: &AuthorityEntry) -> Option<String> {
+        match self.catalogue.key_source(&entry.name) {
+            KeySource::File if entry.key.is_some() => None,
+            KeySource::SealedFile => Some(
+                "its key is sealed, and a new one would lie open: `pki key unseal` it, do this, \
+                 then `pki key seal` it again"
+                    .to_owned(),
+            ),
+            KeySource::Pkcs11(_) => Some(
+                "its key is on a token, and a new one would lie in a file: have its certificate \
+                 renewed by `export-csr` and `import`, or make a new PKI with another key of the \
+                 token"
+                    .to_owned(),
+            ),
+            KeySource::External | KeySource::File => Some(KEY_ELSEWHERE.to_owned()),
+        }
     }
 
     /// What signs for `entry`, whose key exists.

@@ -40,7 +40,7 @@ use crate::store::Store;
 
 pub use adopt::keys_as_found;
 pub use check::Thresholds;
-pub use import::{Imported, KeySource};
+pub use import::{Imported, KeyPlace};
 pub use issue::IssuedLeaf;
 pub use plan::{Blocked, Plan, Renewal, RenewalPolicy};
 pub use record::{Made, Record, WaiverRecord};

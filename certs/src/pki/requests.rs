@@ -74,6 +74,12 @@ impl Pki<'_> {
         let place = Place::of(&entry.name)?;
         let mut staged = Staged::new("request an authority's certificate");
         let request = if new_key {
+            if let Some(why) = self.key_out_of_reach(entry) {
+                return Err(Error::Authority {
+                    authority: entry.name.clone(),
+                    why,
+                });
+            }
             let made = key::generate(boundary, entry.key_type)?;
             staged = staged.key(&place.key, &made)?;
             let name = entry.subject_at(now)?.to_rcgen(mark::for_process());
@@ -103,14 +109,8 @@ impl Pki<'_> {
             authority: entry.name.clone(),
             why,
         };
-        let path = entry
-            .key
-            .as_ref()
-            .ok_or_else(|| refuse("its key is not kept in this folder".into()))?;
         let certificates = files::certificates(self.store, &entry.certificate).map_err(refuse)?;
-        let file = self.store.read(path)?;
-        let file = file.ok_or_else(|| refuse(format!("{path} is missing")))?;
-        let signer = key::from_pem(boundary, &file)?.into_signer()?;
+        let signer = self.signer(boundary, entry)?;
         let own = certificates
             .first()
             .filter(|own| own.public_key() == Signer::public_key(&*signer))

@@ -45,7 +45,7 @@ pub mod envelope;
 pub use binding::Binding;
 pub use fault::SealingFault;
 pub use file_key::FileKey;
-pub use header::{Header, KeySource};
+pub use header::{Header, SealedUnder};
 pub use k3s::open_k3s_bootstrap;
 pub use new_file::{Leftover, NewFile};
 pub use passphrase::{DEFAULT_ITERATIONS, MOST_ITERATIONS, Passphrase};

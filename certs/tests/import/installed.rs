@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fips_certs::audit::{self, EventKind};
-use fips_certs::pki::{KeySource, RenewalPolicy, Status, Thresholds};
+use fips_certs::pki::{KeyPlace, RenewalPolicy, Status, Thresholds};
 use fips_certs::{Certificate, Clock, Error, Pki, SystemClock};
 
 use super::common::{self, MemoryStore, boundary, diagnostic, made, openssl, row};
@@ -61,7 +61,7 @@ fn an_offline_root_signs_an_authority_and_its_leaves_are_renewed() {
 
         // Without its root, and for another authority: refused, logged, nothing else changed.
         let pki = Pki::open(&store).unwrap();
-        let here = KeySource::Here;
+        let here = KeyPlace::Here;
         for (name, files, expected) in [
             ("server-ca", &["ca.crt"][..], "no root"),
             (
@@ -157,7 +157,7 @@ fn leaves_of_an_authority_whose_key_is_elsewhere_are_requested_and_taken_back() 
         &boundary(),
         "client-ca",
         corporate.clone(),
-        KeySource::External,
+        KeyPlace::External,
         &SystemClock,
     )
     .unwrap();
@@ -224,7 +224,7 @@ fn leaves_of_an_authority_whose_key_is_elsewhere_are_requested_and_taken_back() 
                     &boundary(),
                     &request.name,
                     leaf,
-                    KeySource::Here,
+                    KeyPlace::Here,
                     &SystemClock,
                 )
                 .unwrap_err();
@@ -239,7 +239,7 @@ fn leaves_of_an_authority_whose_key_is_elsewhere_are_requested_and_taken_back() 
             &boundary(),
             &request.name,
             leaf.clone(),
-            KeySource::Here,
+            KeyPlace::Here,
             &SystemClock,
         )
         .unwrap();
@@ -249,7 +249,7 @@ fn leaves_of_an_authority_whose_key_is_elsewhere_are_requested_and_taken_back() 
                 &boundary(),
                 &request.name,
                 leaf,
-                KeySource::Here,
+                KeyPlace::Here,
                 &SystemClock
             )
             .is_err()
@@ -277,7 +277,7 @@ fn leaves_of_an_authority_whose_key_is_elsewhere_are_requested_and_taken_back() 
         &boundary(),
         "etcd/client",
         corporate,
-        KeySource::Here,
+        KeyPlace::Here,
         &SystemClock,
     );
     assert!(
@@ -308,7 +308,7 @@ fn an_import_that_does_not_read_back_changes_nothing() {
         &boundary(),
         "client-ca",
         corporate,
-        KeySource::External,
+        KeyPlace::External,
         &SystemClock,
     );
     assert!(

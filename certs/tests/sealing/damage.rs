@@ -4,7 +4,7 @@ use std::fs;
 
 use fips_certs::Error;
 use fips_certs::sealing::{
-    self, Binding, CHUNK, Header, KeySource, Leftover, NewFile, SealingFault, Secret,
+    self, Binding, CHUNK, Header, Leftover, NewFile, SealedUnder, SealingFault, Secret,
 };
 
 use super::{binding, boundary, data, fault, file_key, open, passphrase, seal};
@@ -215,12 +215,12 @@ fn a_header_is_read_without_a_key() {
     let header = Header::inspect(&sealed[..]).unwrap();
     assert_eq!(header.binding(), &binding());
     assert_eq!(
-        header.key_source(),
-        KeySource::Passphrase { iterations: 1000 }
+        header.sealed_under(),
+        SealedUnder::Passphrase { iterations: 1000 }
     );
     assert!(header.is_evaluation() && !header.is_envelope());
     let header = Header::inspect(&seal(&file_key(), b"data")[..]).unwrap();
-    assert_eq!(header.key_source(), KeySource::FileKey);
+    assert_eq!(header.sealed_under(), SealedUnder::FileKey);
     assert!(Header::inspect(&b"FIPSSEAK"[..]).is_err());
 }
 

@@ -7,6 +7,7 @@ use fips_boundary::certs::store::DirStore;
 use fips_boundary::certs::{Pki, SystemClock};
 use serde::Serialize;
 
+use super::UnlockArgs;
 use super::written::{self, NewFiles};
 use crate::cli::Format;
 use crate::exit::{self, Failure};
@@ -34,6 +35,8 @@ pub(crate) struct ExportCsrArgs {
     /// Where the request is written (PEM); must not be there yet.
     #[arg(long, value_name = "FILE", required_unless_present = "dry_run")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    unlock: UnlockArgs,
     /// Say what would be written, and write nothing. Needs no open gate.
     #[arg(long)]
     dry_run: bool,
@@ -77,10 +80,11 @@ pub(super) fn run(args: &ExportCsrArgs) -> Result<u8, Failure> {
     let Some(out) = &args.out else {
         return Err(Failure::Usage("--out is missing".into()));
     };
+    let unlock = args.unlock.unlock()?;
     let boundary = boundary::enter()?;
     let store = DirStore::open(&args.dir)?;
     super::tell_recovery(&args.dir, &store);
-    let pki = Pki::open(&store)?;
+    let pki = Pki::open(&store)?.with_unlock(unlock);
     let request = pki.export_request(&boundary, &args.ca, args.new_key, &SystemClock)?;
     let mut files = NewFiles::default();
     files.public(out, request.to_pem().as_bytes())?;

@@ -2,14 +2,17 @@
 
 use std::path::PathBuf;
 
+use std::sync::Arc;
+
 use clap::Args;
 use fips_boundary::certs::import;
-use fips_boundary::certs::pki::{Imported, KeySource, RenewalPolicy, Report, Requested};
+use fips_boundary::certs::pki::{Imported, KeyPlace, RenewalPolicy, Report, Requested};
 use fips_boundary::certs::store::DirStore;
 use fips_boundary::certs::{Clock, Error, Pki, SystemClock};
 use fips_boundary::core::{Boundary, Diagnostic};
 use serde::Serialize;
 
+use super::UnlockArgs;
 use super::written;
 use crate::cli::Format;
 use crate::exit::{self, Failure};
@@ -38,6 +41,8 @@ pub(crate) struct ImportArgs {
     /// The authority's key is kept elsewhere; a key that is here for it is removed.
     #[arg(long)]
     external_key: bool,
+    #[command(flatten)]
+    unlock: UnlockArgs,
     /// Judge it, and take nothing. Needs no open gate.
     #[arg(long)]
     dry_run: bool,
@@ -55,9 +60,9 @@ struct Done<'a> {
 
 pub(super) fn run(args: &ImportArgs) -> Result<u8, Failure> {
     let source = if args.external_key {
-        KeySource::External
+        KeyPlace::External
     } else {
-        KeySource::Here
+        KeyPlace::Here
     };
     let file = written::read(&args.file)?;
     let diagnostic = Diagnostic::new()?;
@@ -72,10 +77,11 @@ pub(super) fn run(args: &ImportArgs) -> Result<u8, Failure> {
         output::note("dry run: nothing was taken");
         return Ok(exit::DONE);
     }
+    let unlock = args.unlock.unlock()?;
     let boundary = boundary::enter()?;
     let store = DirStore::open(&args.dir)?;
     super::tell_recovery(&args.dir, &store);
-    let pki = Pki::open(&store)?;
+    let pki = Pki::open(&store)?.with_unlock(Arc::clone(&unlock));
     let certificates = match import::read(&file) {
         Ok(certificates) => certificates,
         Err(refused @ Error::Import { .. }) => {
@@ -86,7 +92,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<u8, Failure> {
     };
     let (imported, _) = pki.import(&boundary, &args.name, certificates, source, &SystemClock)?;
     // What it is judged by may be another from here on.
-    let pki = Pki::open(&store)?;
+    let pki = Pki::open(&store)?.with_unlock(unlock);
     let (renewed, requested) = follow(&boundary, &diagnostic, &pki, &args.name)?;
     print(&imported, renewed.as_ref(), &requested, args.output)?;
     Ok(exit::DONE)

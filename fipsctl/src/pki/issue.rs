@@ -11,6 +11,7 @@ use fips_boundary::certs::{Error, LeafParams, Pki, Subject, SubjectAltName, Syst
 use fips_boundary::core::Diagnostic;
 use serde::Serialize;
 
+use super::UnlockArgs;
 use super::written::{self, NewFiles};
 use crate::cli::{Format, KeyType};
 use crate::exit::{self, Failure};
@@ -64,6 +65,8 @@ pub(crate) struct IssueArgs {
     /// Where the key made here is written [default: FILE of --out, ending in .key].
     #[arg(long, value_name = "FILE", conflicts_with_all = ["public_key", "csr"])]
     key_out: Option<PathBuf>,
+    #[command(flatten)]
+    unlock: UnlockArgs,
     /// Say what would be issued, and issue nothing. Needs no open gate.
     #[arg(long)]
     dry_run: bool,
@@ -163,10 +166,11 @@ pub(super) fn run(args: &IssueArgs) -> Result<u8, Failure> {
     let Some(out) = &args.out else {
         return Err(Failure::Usage("--out is missing".into()));
     };
+    let unlock = args.unlock.unlock()?;
     let boundary = boundary::enter()?;
     let store = DirStore::open(&args.dir)?;
     super::tell_recovery(&args.dir, &store);
-    let pki = Pki::open(&store)?;
+    let pki = Pki::open(&store)?.with_unlock(unlock);
     let mut files = NewFiles::default();
     let leaf = match key {
         Key::Brought(key) => pki.issue(&boundary, &args.ca, &params, &*key, &SystemClock)?,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use fips_boundary::certs::Certificate;
 use fips_boundary::certs::lint::{self, Linted, RULES, Rule, Severity};
 use fips_boundary::certs::store::{DirStore, Store};
 use serde::Serialize;
@@ -13,7 +14,8 @@ use crate::{output, table};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A folder is searched for files that end in .crt or .pem. Notices are printed and are no findings.
+A folder is searched for files that end in .crt or .pem, and for kubeconfigs (.conf, .kubeconfig)
+that embed certificates. Notices are printed and are no findings.
 Exit code 1 when a rule with the severity warning or error is broken, or a file cannot be read.
 
 Examples:
@@ -75,11 +77,21 @@ fn of_folder(path: &Path, files: &mut Vec<File>) -> Result<(), Failure> {
     let store = DirStore::open_read_only(path)?;
     for entry in store.list()? {
         let name = entry.as_str();
-        if !(name.ends_with(".crt") || name.ends_with(".pem") && !name.ends_with(".crl.pem")) {
+        let is_kubeconfig = name.ends_with(".conf") || name.ends_with(".kubeconfig");
+        let is_certificate =
+            name.ends_with(".crt") || name.ends_with(".pem") && !name.ends_with(".crl.pem");
+        if !(is_certificate || is_kubeconfig) {
             continue;
         }
         let file = path.join(name).display().to_string();
         match store.read(&entry) {
+            // One that names its certificates by file has none of its own to judge.
+            Ok(Some(content)) if is_kubeconfig => {
+                if let Ok(found) = Certificate::from_kubeconfig(&content) {
+                    let pem: String = found.iter().map(Certificate::to_pem).collect();
+                    files.push(judge(file, pem.as_bytes()));
+                }
+            }
             Ok(Some(content)) => files.push(judge(file, &content)),
             Ok(None) => {}
             Err(error) => files.push(File {

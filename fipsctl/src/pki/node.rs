@@ -9,6 +9,7 @@ use fips_boundary::certs::catalogue::{Catalogue, Definition, NodeOptions, Progra
 use fips_boundary::certs::store::DirStore;
 use fips_boundary::certs::{Pki, SystemClock};
 
+use super::UnlockArgs;
 use crate::cli::Format;
 use crate::exit::{self, Failure};
 use crate::{boundary, output};
@@ -37,6 +38,8 @@ pub(crate) struct NodeArgs {
     /// Life of the leaves, in days [default: as the server's].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=36500))]
     pub(crate) days: Option<u32>,
+    #[command(flatten)]
+    pub(crate) unlock: UnlockArgs,
     /// Say what would be made, and make nothing. Needs no open gate.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -52,10 +55,11 @@ pub(super) fn run(args: &NodeArgs) -> Result<u8, Failure> {
         super::init::print_planned(&catalogue, &args.out, args.output)?;
         return Ok(exit::DONE);
     }
+    let unlock = args.unlock.unlock()?;
     let boundary = boundary::enter()?;
     let store = DirStore::open(&args.dir)?;
     super::tell_recovery(&args.dir, &store);
-    let pki = Pki::open(&store)?;
+    let pki = Pki::open(&store)?.with_unlock(unlock);
     let catalogue = catalogue(args, &pki)?;
     let out = DirStore::create_or_open(&args.out)?;
     super::tell_recovery(&args.out, &out);

@@ -8,6 +8,7 @@ use fips_boundary::certs::store::{DirStore, Recovery};
 use fips_boundary::certs::{Clock, Pki, SystemClock};
 use fips_boundary::core::Diagnostic;
 
+use super::UnlockArgs;
 use crate::cli::Format;
 use crate::exit::{self, Failure};
 use crate::{boundary, output, table};
@@ -27,6 +28,8 @@ pub(crate) struct RecoverArgs {
     /// given several times. Refused for one that can sign.
     #[arg(long, value_name = "NAME")]
     new_ca: Vec<String>,
+    #[command(flatten)]
+    unlock: UnlockArgs,
     /// Say what is wrong and what would be done, and do nothing. Needs no open gate.
     #[arg(long)]
     dry_run: bool,
@@ -48,10 +51,11 @@ pub(super) fn run(args: &RecoverArgs) -> Result<u8, Failure> {
         let well = found.authorities.is_empty() && found.renewals.is_empty() && !pending;
         return Ok(if well { exit::DONE } else { exit::FINDINGS });
     }
+    let unlock = args.unlock.unlock()?;
     let boundary = boundary::enter()?;
     let store = DirStore::open(&args.dir)?;
     super::tell_recovery(&args.dir, &store);
-    let pki = Pki::open(&store)?;
+    let pki = Pki::open(&store)?.with_unlock(unlock);
     let done = {
         let _spinner = output::spinner("making keys and certificates");
         pki.recover(&boundary, &args.new_ca, &SystemClock)?

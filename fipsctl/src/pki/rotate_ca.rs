@@ -4,14 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use fips_boundary::certs::pki::rotation::Advance;
-use fips_boundary::certs::store::DirStore;
-use fips_boundary::certs::{Clock, Pki, SystemClock};
-use fips_boundary::core::Diagnostic;
+use fips_boundary::certs::{Clock, SystemClock};
 
-use super::rotation::{print_outlines, print_status, print_step};
+use super::rotation::{change, look, print_confirmable, print_outlines, print_status};
 use crate::cli::Format;
 use crate::exit::Failure;
-use crate::{boundary, output};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RotateCaCommand {
@@ -101,7 +98,7 @@ pub(crate) struct NextArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ConfirmArgs {
     #[command(flatten)]
-    which: LookArgs,
+    step: StepArgs,
     /// The checkpoints that were done, by name.
     #[arg(required = true)]
     checkpoint: Vec<String>,
@@ -110,59 +107,66 @@ pub(crate) struct ConfirmArgs {
 pub(super) fn run(command: RotateCaCommand) -> Result<u8, Failure> {
     let now = SystemClock.now();
     match command {
-        RotateCaCommand::Confirm(args) => {
-            let boundary = boundary::enter()?;
-            let store = DirStore::open(&args.which.dir)?;
-            super::tell_recovery(&args.which.dir, &store);
-            let pki = Pki::open(&store)?;
-            let rotation = pki.rotation(&args.which.name)?;
-            let step = rotation.confirm(&boundary, &args.checkpoint, &SystemClock)?;
-            print_step(&step, args.which.output)
-        }
-        RotateCaCommand::Next(args) => {
-            let which = &args.step.which;
-            let mut advance = Advance::default();
-            advance.force = args.force;
-            advance.give_up.clone_from(&args.give_up);
-            advance.keep_old_key = args.keep_old_key;
-            if args.step.dry_run {
-                return look(which, |pki, diagnostic| {
-                    let rotation = pki.rotation(&which.name)?;
-                    let outline = rotation.outline_next(&advance, diagnostic, now)?;
-                    print_outlines(&[outline], which.output)
+        RotateCaCommand::Confirm(ConfirmArgs { step, checkpoint }) => {
+            let LookArgs { dir, name, output } = step.which;
+            if step.dry_run {
+                return look(&dir, |pki, _| {
+                    pki.rotation(&name)?.outline_confirm(&checkpoint, now)?;
+                    print_confirmable(&checkpoint, output)
                 });
             }
-            change(which, |pki, boundary| {
-                let rotation = pki.rotation(&which.name)?;
-                Ok(rotation.next(&boundary, &advance, &SystemClock)?)
+            change(&dir, output, |pki, boundary| {
+                let rotation = pki.rotation(&name)?;
+                rotation.confirm(boundary, &checkpoint, &SystemClock)
             })
         }
-        RotateCaCommand::Plan(args) => look(&args, |pki, diagnostic| {
-            let outlines = pki.rotation(&args.name)?.plan(diagnostic, now)?;
-            print_outlines(&outlines, args.output)
+        RotateCaCommand::Next(args) => {
+            let mut advance = Advance::default();
+            advance.force = args.force;
+            advance.give_up = args.give_up;
+            advance.keep_old_key = args.keep_old_key;
+            let LookArgs { dir, name, output } = args.step.which;
+            if args.step.dry_run {
+                return look(&dir, |pki, diagnostic| {
+                    let rotation = pki.rotation(&name)?;
+                    let outline = rotation.outline_next(&advance, diagnostic, now)?;
+                    print_outlines(&[outline], output)
+                });
+            }
+            change(&dir, output, |pki, boundary| {
+                let rotation = pki.rotation(&name)?;
+                rotation.next(boundary, &advance, &SystemClock)
+            })
+        }
+        RotateCaCommand::Plan(LookArgs { dir, name, output }) => look(&dir, |pki, diagnostic| {
+            let outlines = pki.rotation(&name)?.plan(diagnostic, now)?;
+            print_outlines(&outlines, output)
         }),
-        RotateCaCommand::Rollback(args) if args.dry_run => look(&args.which, |pki, _| {
-            let outline = pki.rotation(&args.which.name)?.outline_rollback()?;
-            print_outlines(&[outline], args.which.output)
-        }),
-        RotateCaCommand::Rollback(args) => change(&args.which, |pki, boundary| {
-            let rotation = pki.rotation(&args.which.name)?;
-            Ok(rotation.rollback(&boundary, &SystemClock)?)
-        }),
-        RotateCaCommand::Start(args) if args.dry_run => look(&args.which, |pki, diagnostic| {
-            let rotation = pki.rotation(&args.which.name)?;
-            let outline = rotation.outline_start(diagnostic, now)?;
-            print_outlines(&[outline], args.which.output)
-        }),
-        RotateCaCommand::Start(args) => change(&args.which, |pki, boundary| {
-            let rotation = pki.rotation(&args.which.name)?;
-            Ok(rotation.start(&boundary, &SystemClock)?)
-        }),
-        RotateCaCommand::Status(args) => {
-            let diagnostic = Diagnostic::new()?;
-            let store = DirStore::open_read_only(&args.dir)?;
-            super::tell_recovery(&args.dir, &store);
-            let pki = Pki::open(&store)?;
+        RotateCaCommand::Rollback(StepArgs { which, dry_run }) => {
+            let LookArgs { dir, name, output } = which;
+            if dry_run {
+                return look(&dir, |pki, _| {
+                    let outline = pki.rotation(&name)?.outline_rollback()?;
+                    print_outlines(&[outline], output)
+                });
+            }
+            change(&dir, output, |pki, boundary| {
+                pki.rotation(&name)?.rollback(boundary, &SystemClock)
+            })
+        }
+        RotateCaCommand::Start(StepArgs { which, dry_run }) => {
+            let LookArgs { dir, name, output } = which;
+            if dry_run {
+                return look(&dir, |pki, diagnostic| {
+                    let outline = pki.rotation(&name)?.outline_start(diagnostic, now)?;
+                    print_outlines(&[outline], output)
+                });
+            }
+            change(&dir, output, |pki, boundary| {
+                pki.rotation(&name)?.start(boundary, &SystemClock)
+            })
+        }
+        RotateCaCommand::Status(args) => look(&args.dir, |pki, diagnostic| {
             let names: Vec<String> = match args.name {
                 Some(name) => vec![name],
                 None => pki
@@ -174,38 +178,9 @@ pub(super) fn run(command: RotateCaCommand) -> Result<u8, Failure> {
             };
             let statuses = names
                 .iter()
-                .map(|name| pki.rotation(name)?.status(&diagnostic, now))
+                .map(|name| pki.rotation(name)?.status(diagnostic, now))
                 .collect::<Result<Vec<_>, _>>()?;
             print_status(&statuses, args.output)
-        }
+        }),
     }
-}
-
-/// Without the gate and without the lock.
-fn look(
-    which: &LookArgs,
-    show: impl FnOnce(&Pki<'_>, &Diagnostic) -> Result<u8, Failure>,
-) -> Result<u8, Failure> {
-    let diagnostic = Diagnostic::new()?;
-    let store = DirStore::open_read_only(&which.dir)?;
-    super::tell_recovery(&which.dir, &store);
-    show(&Pki::open(&store)?, &diagnostic)
-}
-
-fn change(
-    which: &LookArgs,
-    step: impl FnOnce(
-        &Pki<'_>,
-        fips_boundary::core::Boundary,
-    ) -> Result<fips_boundary::certs::pki::rotation::Step, Failure>,
-) -> Result<u8, Failure> {
-    let boundary = boundary::enter()?;
-    let store = DirStore::open(&which.dir)?;
-    super::tell_recovery(&which.dir, &store);
-    let pki = Pki::open(&store)?;
-    let done = {
-        let _spinner = output::spinner("making keys and certificates");
-        step(&pki, boundary)?
-    };
-    print_step(&done, which.output)
 }

@@ -4,15 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use fips_boundary::certs::pki::rotation::{Advance, Step};
-use fips_boundary::certs::store::DirStore;
-use fips_boundary::certs::{Clock, Pki, SystemClock};
-use fips_boundary::core::{Boundary, Diagnostic};
+use fips_boundary::certs::pki::rotation::Advance;
+use fips_boundary::certs::{Clock, SystemClock};
 
-use super::rotation::{print_outlines, print_status, print_step};
+use super::rotation::{change, look, print_confirmable, print_outlines, print_status};
 use crate::cli::Format;
 use crate::exit::Failure;
-use crate::{boundary, output};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RotateSaCommand {
@@ -92,7 +89,7 @@ pub(crate) struct NextArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ConfirmArgs {
     #[command(flatten)]
-    which: LookArgs,
+    step: StepArgs,
     /// The checkpoints that were done, by name.
     #[arg(required = true)]
     checkpoint: Vec<String>,
@@ -101,74 +98,71 @@ pub(crate) struct ConfirmArgs {
 pub(super) fn run(command: RotateSaCommand) -> Result<u8, Failure> {
     let now = SystemClock.now();
     match command {
-        RotateSaCommand::Confirm(args) => change(&args.which, |pki, name, boundary| {
-            let rotation = pki.key_rotation(name)?;
-            Ok(rotation.confirm(&boundary, &args.checkpoint, &SystemClock)?)
-        }),
+        RotateSaCommand::Confirm(ConfirmArgs { step, checkpoint }) => {
+            let LookArgs { dir, name, output } = step.which;
+            if step.dry_run {
+                return look(&dir, |pki, _| {
+                    let rotation = pki.key_rotation(name.as_deref())?;
+                    rotation.outline_confirm(&checkpoint, now)?;
+                    print_confirmable(&checkpoint, output)
+                });
+            }
+            change(&dir, output, |pki, boundary| {
+                let rotation = pki.key_rotation(name.as_deref())?;
+                rotation.confirm(boundary, &checkpoint, &SystemClock)
+            })
+        }
         RotateSaCommand::Next(args) => {
             let mut advance = Advance::default();
             advance.force = args.force;
             advance.keep_old_key = args.keep_old_key;
-            let which = &args.step.which;
+            let LookArgs { dir, name, output } = args.step.which;
             if args.step.dry_run {
-                return look(which, |pki, name| {
-                    let outline = pki.key_rotation(name)?.outline_next(&advance, now)?;
-                    print_outlines(&[outline], which.output)
+                return look(&dir, |pki, _| {
+                    let rotation = pki.key_rotation(name.as_deref())?;
+                    print_outlines(&[rotation.outline_next(&advance, now)?], output)
                 });
             }
-            change(which, |pki, name, boundary| {
-                let rotation = pki.key_rotation(name)?;
-                Ok(rotation.next(&boundary, &advance, &SystemClock)?)
+            change(&dir, output, |pki, boundary| {
+                let rotation = pki.key_rotation(name.as_deref())?;
+                rotation.next(boundary, &advance, &SystemClock)
             })
         }
-        RotateSaCommand::Plan(args) => look(&args, |pki, name| {
-            print_outlines(&pki.key_rotation(name)?.plan()?, args.output)
+        RotateSaCommand::Plan(LookArgs { dir, name, output }) => look(&dir, |pki, _| {
+            print_outlines(&pki.key_rotation(name.as_deref())?.plan()?, output)
         }),
-        RotateSaCommand::Rollback(args) if args.dry_run => look(&args.which, |pki, name| {
-            let outline = pki.key_rotation(name)?.outline_rollback()?;
-            print_outlines(&[outline], args.which.output)
-        }),
-        RotateSaCommand::Rollback(args) => change(&args.which, |pki, name, boundary| {
-            let rotation = pki.key_rotation(name)?;
-            Ok(rotation.rollback(&boundary, &SystemClock)?)
-        }),
-        RotateSaCommand::Start(args) if args.step.dry_run => look(&args.step.which, |pki, name| {
-            let outline = pki.key_rotation(name)?.outline_start()?;
-            print_outlines(&[outline], args.step.which.output)
-        }),
-        RotateSaCommand::Start(args) => change(&args.step.which, |pki, name, boundary| {
-            let rotation = pki.key_rotation(name)?;
-            Ok(rotation.start(&boundary, args.longest_token, &SystemClock)?)
-        }),
-        RotateSaCommand::Status(args) => look(&args, |pki, name| {
-            print_status(&[pki.key_rotation(name)?.status(now)?], args.output)
+        RotateSaCommand::Rollback(StepArgs { which, dry_run }) => {
+            let LookArgs { dir, name, output } = which;
+            if dry_run {
+                return look(&dir, |pki, _| {
+                    let outline = pki.key_rotation(name.as_deref())?.outline_rollback()?;
+                    print_outlines(&[outline], output)
+                });
+            }
+            change(&dir, output, |pki, boundary| {
+                let rotation = pki.key_rotation(name.as_deref())?;
+                rotation.rollback(boundary, &SystemClock)
+            })
+        }
+        RotateSaCommand::Start(StartArgs {
+            step,
+            longest_token,
+        }) => {
+            let LookArgs { dir, name, output } = step.which;
+            if step.dry_run {
+                return look(&dir, |pki, _| {
+                    let outline = pki.key_rotation(name.as_deref())?.outline_start()?;
+                    print_outlines(&[outline], output)
+                });
+            }
+            change(&dir, output, |pki, boundary| {
+                let rotation = pki.key_rotation(name.as_deref())?;
+                rotation.start(boundary, longest_token, &SystemClock)
+            })
+        }
+        RotateSaCommand::Status(LookArgs { dir, name, output }) => look(&dir, |pki, _| {
+            let status = pki.key_rotation(name.as_deref())?.status(now)?;
+            print_status(&[status], output)
         }),
     }
-}
-
-/// Without the gate and without the lock.
-fn look(
-    which: &LookArgs,
-    show: impl FnOnce(&Pki<'_>, Option<&str>) -> Result<u8, Failure>,
-) -> Result<u8, Failure> {
-    // The module must be one that may look.
-    Diagnostic::new()?;
-    let store = DirStore::open_read_only(&which.dir)?;
-    super::tell_recovery(&which.dir, &store);
-    show(&Pki::open(&store)?, which.name.as_deref())
-}
-
-fn change(
-    which: &LookArgs,
-    step: impl FnOnce(&Pki<'_>, Option<&str>, Boundary) -> Result<Step, Failure>,
-) -> Result<u8, Failure> {
-    let boundary = boundary::enter()?;
-    let store = DirStore::open(&which.dir)?;
-    super::tell_recovery(&which.dir, &store);
-    let pki = Pki::open(&store)?;
-    let done = {
-        let _spinner = output::spinner("making keys");
-        step(&pki, which.name.as_deref(), boundary)?
-    };
-    print_step(&done, which.output)
 }

@@ -1,11 +1,53 @@
-//! What the rotations of authorities and of service-account keys have in common: printing.
+//! What the rotations of authorities and of service-account keys have in common.
+
+use std::path::Path;
 
 use fips_boundary::certs::pki::rotation::{Checkpoint, Outline, Phase, Status, Step};
+use fips_boundary::certs::store::DirStore;
+use fips_boundary::certs::{Error, Pki};
+use fips_boundary::core::{Boundary, Diagnostic};
 use serde::Serialize;
 
 use crate::cli::Format;
 use crate::exit::{self, Failure};
-use crate::{output, table};
+use crate::{boundary, output, table};
+
+/// Looks, without the gate and without the lock.
+pub(super) fn look(
+    dir: &Path,
+    show: impl FnOnce(&Pki<'_>, &Diagnostic) -> Result<u8, Failure>,
+) -> Result<u8, Failure> {
+    let diagnostic = Diagnostic::new()?;
+    let store = DirStore::open_read_only(dir)?;
+    super::tell_recovery(dir, &store);
+    show(&Pki::open(&store)?, &diagnostic)
+}
+
+/// Takes a step, and prints what it did.
+pub(super) fn change(
+    dir: &Path,
+    format: Format,
+    step: impl FnOnce(&Pki<'_>, &Boundary) -> Result<Step, Error>,
+) -> Result<u8, Failure> {
+    let boundary = boundary::enter()?;
+    let store = DirStore::open(dir)?;
+    super::tell_recovery(dir, &store);
+    let pki = Pki::open(&store)?;
+    let done = {
+        let _spinner = output::spinner("making keys and certificates");
+        step(&pki, &boundary)?
+    };
+    print_step(&done, format)
+}
+
+/// Prints which checkpoints would be confirmed.
+pub(super) fn print_confirmable(checkpoints: &[String], format: Format) -> Result<u8, Failure> {
+    if structured(checkpoints, format)?.is_none() {
+        output::print(&format!("would confirm {}\n", checkpoints.join(", ")))?;
+    }
+    output::note("dry run: nothing was written");
+    Ok(exit::DONE)
+}
 
 /// Prints what a step did.
 pub(super) fn print_step(step: &Step, format: Format) -> Result<u8, Failure> {

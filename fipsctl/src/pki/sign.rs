@@ -12,6 +12,7 @@ use fips_boundary::certs::{Clock, Error, Pki, SubjectAltName, SystemClock};
 use fips_boundary::core::Diagnostic;
 use serde::Serialize;
 
+use super::UnlockArgs;
 use super::written::{self, NewFiles};
 use crate::cli::Format;
 use crate::exit::{self, Failure};
@@ -72,6 +73,8 @@ pub(crate) struct SignArgs {
     /// Where the leaf and its chain are written (PEM); must not be there yet.
     #[arg(long, value_name = "FILE", required_unless_present = "dry_run")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    unlock: UnlockArgs,
     /// Say what would be signed or why not, and sign nothing. Needs no open gate.
     #[arg(long)]
     dry_run: bool,
@@ -122,10 +125,11 @@ pub(super) fn run(args: &SignArgs) -> Result<u8, Failure> {
     let Some(out) = &args.out else {
         return Err(Failure::Usage("--out is missing".into()));
     };
+    let unlock = args.unlock.unlock()?;
     let boundary = boundary::enter()?;
     let store = DirStore::open(&args.dir)?;
     super::tell_recovery(&args.dir, &store);
-    let pki = Pki::open(&store)?;
+    let pki = Pki::open(&store)?.with_unlock(unlock);
     let request = match proven(&file, &diagnostic) {
         Ok(request) => request,
         Err(refused) => {

@@ -7,7 +7,7 @@ mod seal;
 mod secret;
 
 use clap::Args;
-use fips_boundary::certs::sealing::{Binding, Header, KeySource};
+use fips_boundary::certs::sealing::{Binding, Header, SealedUnder};
 use serde::Serialize;
 
 use crate::cli::Format;
@@ -65,9 +65,9 @@ impl Described {
     }
 
     fn of_header(header: &Header) -> Self {
-        let key = match header.key_source() {
-            KeySource::FileKey => "key file".to_owned(),
-            KeySource::Passphrase { iterations } => {
+        let key = match header.sealed_under() {
+            SealedUnder::FileKey => "key file".to_owned(),
+            SealedUnder::Passphrase { iterations } => {
                 format!("passphrase, {iterations} iterations")
             }
             _ => "unknown".to_owned(),

@@ -1,20 +1,16 @@
 //! Secrets for sealing: from a descriptor, a systemd credential or a file, never from the
 //! command line or the environment.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
+use fips_boundary::certs::SecretSource;
 use fips_boundary::certs::sealing::{
     DEFAULT_ITERATIONS, FileKey, MOST_ITERATIONS, Passphrase, Secret,
 };
 use zeroize::Zeroizing;
 
 use crate::exit::Failure;
-
-/// The longest secret that is read, with a line's end.
-const MOST_BYTES: usize = 1026;
 
 /// What a thing is sealed under.
 #[derive(Debug, Args)]
@@ -144,66 +140,20 @@ fn passphrase(
     credential: Option<&str>,
     stdin: bool,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
-    match (descriptor, credential) {
-        (Some(number), _) => from_descriptor(number, stdin).map(Some),
-        (None, Some(name)) => from_credential(name).map(Some),
-        (None, None) => Ok(None),
-    }
-}
-
-fn from_descriptor(number: u32, stdin: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    if number == 0 && stdin || matches!(number, 1 | 2) {
-        return Err(Failure::Usage(format!(
-            "descriptor {number} is taken: give the secret on another one, such as 3 (3<FILE)"
-        )));
-    }
-    // Opened anew by its name: taking over a bare number would need unsafe code.
-    let path = PathBuf::from(format!("/proc/self/fd/{number}"));
-    let file = File::open(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Failure::Usage(format!(
-            "descriptor {number} is not open: open it in the shell ({number}<FILE)"
-        )),
-        _ => failed("open", &path, error),
-    })?;
-    read(file, &path)
-}
-
-fn from_credential(name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
-        return Err(Failure::Usage(format!(
-            "{name:?} is no name of a credential: a file's name alone is expected"
-        )));
-    }
-    let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") else {
-        return Err(Failure::Usage(
-            "CREDENTIALS_DIRECTORY is not set: this is not a service of systemd with LoadCredential="
-                .to_owned(),
-        ));
-    };
-    let path = Path::new(&folder).join(name);
-    let file = File::open(&path).map_err(|error| failed("open", &path, error))?;
-    read(file, &path)
-}
-
-/// All of a small file, in memory that is wiped and never moved; without one line's end.
-fn read(file: File, path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let mut secret = Zeroizing::new(Vec::with_capacity(MOST_BYTES + 1));
-    file.take(MOST_BYTES as u64 + 1)
-        .read_to_end(&mut secret)
-        .map_err(|error| failed("read", path, error))?;
-    if secret.ends_with(b"\n") {
-        secret.pop();
-        if secret.ends_with(b"\r") {
-            secret.pop();
+    let source = match (descriptor, credential) {
+        (Some(0), _) if stdin => {
+            return Err(Failure::Usage(
+                "descriptor 0 is taken by the data: give the secret on another one, such as 3 \
+                 (3<FILE)"
+                    .to_owned(),
+            ));
         }
-    }
-    Ok(secret)
-}
-
-fn failed(action: &'static str, path: &Path, source: io::Error) -> Failure {
-    Failure::File {
-        action,
-        path: path.to_owned(),
-        source,
-    }
+        (Some(number), _) => SecretSource::Descriptor(number),
+        (None, Some(name)) => SecretSource::Credential(name.to_owned()),
+        (None, None) => return Ok(None),
+    };
+    let secret = source.read();
+    secret
+        .map(Some)
+        .map_err(|error| Failure::Usage(error.to_string()))
 }

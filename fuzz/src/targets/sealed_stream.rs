@@ -33,8 +33,8 @@ pub(super) fn run(data: &[u8]) {
                 // What a header says is shown.
                 crate::text::assert_one_line(&format!("{header:?}"));
                 matches!(
-                    header.key_source(),
-                    sealing::KeySource::Passphrase { iterations } if iterations > FEW
+                    header.sealed_under(),
+                    sealing::SealedUnder::Passphrase { iterations } if iterations > FEW
                 )
             }
             Err(error) => {

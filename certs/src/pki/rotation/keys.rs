@@ -13,7 +13,7 @@ use super::journal::{Journal, Keys, Rotated, sha256};
 use super::outline::Outline;
 use super::status::{Status, waiting};
 use super::step::{confirmed, entered, removed};
-use super::{Advance, Phase, Role, Step, names, pass, refuse, stage_journal};
+use super::{Advance, Phase, Role, Step, names, next_phase, pass, refuse, stage_journal};
 use crate::catalogue::{Entry, KeySetEntry};
 use crate::clock::Clock;
 use crate::error::Error;
@@ -183,13 +183,7 @@ impl KeyRotation<'_> {
         if !blocked.is_empty() {
             return Err(self.refuse(blocked.join("; ")));
         }
-        let to = journal
-            .phase
-            .next()
-            .ok_or_else(|| self.refuse("it is done: `start` begins another one"))?;
-        for skipped in journal.open() {
-            journal.pass(&skipped, true, now);
-        }
+        let to = next_phase(&mut journal, now)?;
         self.enter(boundary, &journal, to, advance, now)
     }
 
@@ -229,6 +223,7 @@ impl KeyRotation<'_> {
         checkpoints: &[String],
         clock: &dyn Clock,
     ) -> Result<Step, Error> {
+        self.pki.admit(Some(boundary.status().opening()))?;
         let now = clock.now();
         let mut journal = self.begun()?;
         let from = journal.phase;
@@ -236,6 +231,19 @@ impl KeyRotation<'_> {
         let event = confirmed(&self.entry.name, from, checkpoints);
         let staged = self.staged(from).log(event);
         self.finish(boundary, staged, Some(from), Some(&journal), now)
+    }
+
+    /// Whether [`confirm`](Self::confirm) would take `checkpoints`, without confirming them.
+    ///
+    /// # Errors
+    ///
+    /// As [`confirm`](Self::confirm).
+    pub fn outline_confirm(
+        &self,
+        checkpoints: &[String],
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        pass(&mut self.begun()?, checkpoints, now)
     }
 
     /// How far it is, without changing anything.

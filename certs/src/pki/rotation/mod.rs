@@ -142,6 +142,17 @@ fn stage_journal(staged: Staged, paths: &Paths, journal: &Journal) -> Result<Sta
     Ok(staged.bytes(&paths.journal, crate::store::Secrecy::Public, content))
 }
 
+/// The phase that comes next; checkpoints that are open are passed by force.
+fn next_phase(journal: &mut Journal, now: OffsetDateTime) -> Result<Phase, Error> {
+    let next = journal.phase.next();
+    let next =
+        next.ok_or_else(|| refuse(&journal.name, "it is done: `start` begins another one"))?;
+    for skipped in journal.open() {
+        journal.pass(&skipped, true, now);
+    }
+    Ok(next)
+}
+
 /// Passes checkpoints of the phase, in their order.
 fn pass(journal: &mut Journal, checkpoints: &[String], now: OffsetDateTime) -> Result<(), Error> {
     let open = journal.open();

@@ -34,7 +34,7 @@ impl Rotation<'_> {
         let diagnostic = diagnostic()?;
         let now = clock.now();
         let moment = FixedClock::new(now);
-        if let Some(why) = self.key_out_of_reach() {
+        if let Some(why) = self.pki.key_out_of_reach(entry) {
             return Err(self.refuse(why));
         }
         let live = entry

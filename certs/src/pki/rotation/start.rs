@@ -14,7 +14,6 @@ use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
 use crate::issue::{Authority, AuthorityParams};
 use crate::key;
-use crate::key::KeySource;
 use crate::pki::bundle::Bundle;
 use crate::pki::files::{self, Pair};
 use crate::pki::init::{ROOM, apply, diagnostic};
@@ -121,25 +120,6 @@ impl Rotation<'_> {
         ))
     }
 
-    /// Why no new key can be made for it here: one that is sealed or on a token must not be
-    /// followed by one that lies open.
-    pub(super) fn key_out_of_reach(&self) -> Option<String> {
-        match self.pki.catalogue.key_source(&self.entry.name) {
-            KeySource::File if self.entry.key.is_some() => None,
-            KeySource::SealedFile => Some(
-                "its key is sealed, and the new one would lie open: `pki key unseal`, rotate, then \
-                 `pki key seal`"
-                    .to_owned(),
-            ),
-            KeySource::Pkcs11(_) => Some(
-                "its key is on a token, and the new one would lie in a file: make a new authority \
-                 on the token, or have `export-csr` and `import` renew its certificate"
-                    .to_owned(),
-            ),
-            KeySource::External | KeySource::File => Some(KEY_ELSEWHERE.to_owned()),
-        }
-    }
-
     /// Why [`start`](Self::start) would refuse, without making anything.
     ///
     /// # Errors
@@ -155,7 +135,7 @@ impl Rotation<'_> {
         if let Some(journal) = self.journal()?.filter(|journal| !journal.is_done()) {
             why.push(super::under_way(&journal));
         }
-        why.extend(self.key_out_of_reach());
+        why.extend(self.pki.key_out_of_reach(entry));
         let mut below = self.pki.catalogue.authorities().iter();
         if let Some(below) = below.find(|one| one.issuer.as_deref() == Some(entry.name.as_str())) {
             why.push(format!(

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::held::Held;
 use super::journal::{Authorities, Journal, Rotated, sha256};
-use super::{Checkpoint, Paths, Phase, Rotation, pass, stage_journal};
+use super::{Checkpoint, Paths, Phase, Rotation, next_phase, pass, stage_journal};
 use crate::audit::{Event, EventKind};
 use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
@@ -144,13 +144,7 @@ impl Rotation<'_> {
         if !blocked.is_empty() {
             return Err(self.refuse(blocked.join("; ")));
         }
-        let to = journal
-            .phase
-            .next()
-            .ok_or_else(|| self.refuse("it is done: `start` begins another one"))?;
-        for skipped in journal.open() {
-            journal.pass(&skipped, true, now);
-        }
+        let to = next_phase(&mut journal, now)?;
         self.enter(boundary, &diagnostic, &journal, to, advance, now)
     }
 
@@ -195,6 +189,7 @@ impl Rotation<'_> {
         checkpoints: &[String],
         clock: &dyn Clock,
     ) -> Result<Step, Error> {
+        self.pki.admit(Some(boundary.status().opening()))?;
         let diagnostic = diagnostic()?;
         let now = clock.now();
         let mut journal = self.begun()?;
@@ -222,6 +217,19 @@ impl Rotation<'_> {
             Vec::new(),
             report,
         ))
+    }
+
+    /// Whether [`confirm`](Self::confirm) would take `checkpoints`, without confirming them.
+    ///
+    /// # Errors
+    ///
+    /// As [`confirm`](Self::confirm).
+    pub fn outline_confirm(
+        &self,
+        checkpoints: &[String],
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        pass(&mut self.begun()?, checkpoints, now)
     }
 
     /// Why [`rollback`](Self::rollback) would refuse.

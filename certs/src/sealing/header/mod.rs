@@ -60,7 +60,7 @@ pub struct Header {
 /// What the key of a sealed thing comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum KeySource {
+pub enum SealedUnder {
     /// A key file.
     FileKey,
     /// A passphrase.
@@ -125,10 +125,10 @@ impl Header {
     }
 
     /// What its key comes from.
-    pub fn key_source(&self) -> KeySource {
+    pub fn sealed_under(&self) -> SealedUnder {
         match self.protection {
-            Protection::FileKey { .. } => KeySource::FileKey,
-            Protection::Passphrase { iterations, .. } => KeySource::Passphrase { iterations },
+            Protection::FileKey { .. } => SealedUnder::FileKey,
+            Protection::Passphrase { iterations, .. } => SealedUnder::Passphrase { iterations },
         }
     }
 
