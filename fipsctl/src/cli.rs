@@ -57,7 +57,7 @@ pub(crate) enum Command {
     Open(sealing::OpenArgs),
     /// Make, check and renew a control plane's PKI.
     #[command(subcommand)]
-    Pki(PkiCommand),
+    Pki(Box<PkiCommand>),
     /// Seal a stream of any length for storage, under a passphrase or a key file.
     Seal(sealing::SealArgs),
     /// Run the module's own tests now: its integrity and every known answer. Needs no open gate.

@@ -63,7 +63,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         }
         Command::Connect(args) => echo::connect(args),
         Command::Open(args) => sealing::open(&args),
-        Command::Pki(command) => pki::run(command),
+        Command::Pki(command) => pki::run(*command),
         Command::Seal(args) => sealing::seal(&args),
         Command::SelfTest(args) => self_test::run(args),
         Command::Serve(args) => echo::serve(args),

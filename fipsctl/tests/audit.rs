@@ -214,3 +214,44 @@ fn a_token_is_printed_once_and_judged_from_a_file_or_standard_input() {
     let grep = common::run(grep.args(["-r", secret, &dir]));
     assert_eq!(grep.code, Some(1), "{grep}");
 }
+
+/// A CA rotates: every good token is made again, and both are good until the old one ends.
+#[test]
+fn tokens_are_made_again_for_a_new_authority() {
+    let (folder, dir) = made();
+    let create = fipsctl(["pki", "token", "create", &dir]);
+    let old = create.stdout.trim_end().to_owned();
+    for step in ["start", "next", "next"] {
+        let mut args = vec!["pki", "rotate-ca", step, &dir, "server-ca"];
+        if step == "next" {
+            args.push("--force");
+        }
+        let run = fipsctl(args);
+        assert_eq!(run.code, Some(0), "{run}");
+    }
+    let dry = fipsctl([
+        "pki",
+        "token",
+        "reissue",
+        &dir,
+        "--dry-run",
+        "--output",
+        "json",
+    ]);
+    assert_eq!(json(&dry).as_array().unwrap().len(), 1, "{dry}");
+    let made = fipsctl(["pki", "token", "reissue", &dir, "--output", "json"]);
+    assert_eq!(made.code, Some(0), "{made}");
+    let new = json(&made)[0]["token"].as_str().unwrap().to_owned();
+    assert_ne!(new[..60], old[..60]);
+    // Nothing is left to be made again.
+    let again = fipsctl(["pki", "token", "reissue", &dir, "--output", "json"]);
+    assert!(json(&again).as_array().unwrap().is_empty(), "{again}");
+    for token in [old, new] {
+        let file = folder.path().join("token");
+        fs::write(&file, token).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        let file = file.to_str().unwrap();
+        let judged = fipsctl(["pki", "token", "verify", &dir, "--token-file", file]);
+        assert_eq!(judged.code, Some(0), "{judged}");
+    }
+}

@@ -318,3 +318,45 @@ fn a_nodes_tree_is_made_checked_and_made_anew() {
     let run = on(&agent, "node", &other);
     assert_eq!(run.code, Some(2), "{run}");
 }
+
+#[test]
+fn single_entries_differ_where_asked_and_lint_looks_into_kubeconfigs() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("kubernetes");
+    let more = [
+        "--api-port",
+        "7443",
+        "--entry-days",
+        "admin.conf=30",
+        "--entry-key",
+        "apiserver=p384",
+    ];
+    let run = on(&dir, "init", &[KUBEADM, &more].concat());
+    assert_eq!(run.code, Some(0), "{run}");
+    let admin = fs::read_to_string(dir.join("admin.conf")).unwrap();
+    assert!(admin.contains(":7443"), "{admin}");
+    let rows = json(&on(&dir, "check", &["--output", "json"]));
+    let of = |name: &str| {
+        let mut rows = rows.as_array().unwrap().iter();
+        rows.find(|row| row["entry"] == name).unwrap().clone()
+    };
+    assert_eq!(of("admin.conf")["residual"], "29 days");
+    assert_eq!(of("apiserver")["key"], "ECDSA P-384");
+
+    let linted = on(&dir, "lint", &["--output", "json"]);
+    assert_eq!(linted.code, Some(0), "{linted}");
+    assert!(linted.stdout.contains("admin.conf"), "{linted}");
+
+    for (option, value, word) in [
+        ("--entry-days", "nobody=30", "nobody"),
+        ("--entry-days", "admin", "NAME=VALUE"),
+        ("--entry-key", "admin=ed25519", "p256"),
+        ("--api-port", "0", "1.."),
+    ] {
+        let dir = folder.path().join("none");
+        let run = on(&dir, "init", &[KUBEADM, &[option, value]].concat());
+        assert_eq!(run.code, Some(2), "{run}");
+        assert!(run.stderr.contains(word), "{word}: {run}");
+        assert!(!dir.exists());
+    }
+}

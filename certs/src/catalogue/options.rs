@@ -149,7 +149,8 @@ pub struct Override {
 
 impl Options {
     /// The defaults of `program`: domain `cluster.local`, its own service address (10.43.0.1,
-    /// kubeadm 10.96.0.1), data directory and port, RKE2 with AES-CBC for secrets; ten years for authorities, one for leaves, keys on P-256.
+    /// kubeadm 10.96.0.1), data directory and port, RKE2 with AES-CBC for secrets; ten years for
+    /// authorities, one for leaves, keys on P-256.
     pub fn new(program: Program, node_name: impl Into<String>) -> Self {
         let (data_dir, api_port, service_ip, encryption) = match program {
             Program::K3s => ("/var/lib/rancher/k3s", 6444, [10, 43, 0, 1], None),

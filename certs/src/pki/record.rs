@@ -1,4 +1,5 @@
-//! What is kept beside the certificates: the catalogue's definition, and under which gate the PKI was made.
+//! What is kept beside the certificates: the catalogue's definition, and under which gate the
+//! PKI was made.
 
 use std::collections::BTreeMap;
 

@@ -41,8 +41,8 @@ impl Pki<'_> {
     /// the mark in an authority's name; [`Error::Authority`]
     /// and [`Error::Key`] when an authority cannot sign; [`Error::ReadBack`] when what was
     /// written does not hold; failures of the module and the store. In each case nothing of the
-    /// change was done; what earlier changes of a long plan renewed stays, and the next plan
-    /// lists the rest.
+    /// change was done, and an authority's refusal is logged; what earlier changes of a long plan
+    /// renewed stays, and the next plan lists the rest.
     pub fn renew(
         &self,
         boundary: &Boundary,
@@ -50,6 +50,21 @@ impl Pki<'_> {
         clock: &dyn Clock,
     ) -> Result<Report, Error> {
         self.admit(Some(boundary.status().opening()))?;
+        self.carry_out(boundary, plan, clock).map_err(|why| {
+            if is_refusal(&why) {
+                self.refused(boundary, "renew", why, clock.now())
+            } else {
+                why
+            }
+        })
+    }
+
+    fn carry_out(
+        &self,
+        boundary: &Boundary,
+        plan: &Plan,
+        clock: &dyn Clock,
+    ) -> Result<Report, Error> {
         if let Some(record) = &self.record
             && record.catalogue != *self.catalogue.definition()
         {
@@ -111,6 +126,18 @@ impl Pki<'_> {
             });
         found.ok_or_else(|| self.unknown(&renewal.name))
     }
+}
+
+/// Whether an authority refused: then store and module still work, and it can be logged.
+fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Authority { .. }
+            | Error::Key { .. }
+            | Error::NoSecret { .. }
+            | Error::Sealing(_)
+            | Error::Signer { .. }
+    )
 }
 
 /// What every part of a plan is carried out with; several threads share it.

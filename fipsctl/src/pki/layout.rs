@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use fips_boundary::certs::SubjectAltName;
 use fips_boundary::certs::catalogue::{Admins, Catalogue, Encryption, Options, Program};
+use fips_boundary::certs::key::KeyType;
 use fips_boundary::certs::pki::keys_as_found;
 use fips_boundary::certs::store::Store;
 
@@ -60,7 +62,8 @@ pub(crate) struct LayoutArgs {
     /// A catalogue of your own (TOML, see docs/catalogue.md) instead of a layout.
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "layout", "node_name", "node_ip", "advertise_ip", "san", "cluster_domain", "service_ip",
-        "key_type", "ca_days", "leaf_days", "data_dir", "endpoint", "admins", "encryption",
+        "key_type", "ca_days", "leaf_days", "data_dir", "endpoint", "admins", "encryption", "api_port",
+        "entry_days", "entry_key",
     ])]
     pub(crate) catalogue: Option<PathBuf>,
     /// Name of this node [default: this machine's host name].
@@ -96,6 +99,15 @@ pub(crate) struct LayoutArgs {
     /// below it [default: the parent of DIR, when DIR is called `server`].
     #[arg(long)]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Port of the API server in kubeconfigs [default: rke2 and kubeadm 6443, k3s 6444].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) api_port: Option<u16>,
+    /// Life of one entry of the layout, in days; may be given several times.
+    #[arg(long, value_name = "NAME=DAYS", value_parser = entry::<u32>)]
+    pub(crate) entry_days: Vec<(String, u32)>,
+    /// Kind and size of one entry's key; may be given several times.
+    #[arg(long, value_name = "NAME=TYPE", value_parser = entry::<KeyType>)]
+    pub(crate) entry_key: Vec<(String, KeyType)>,
     /// HOST:PORT at which a cluster of kubeadm is reached as a whole.
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) endpoint: Option<String>,
@@ -105,6 +117,13 @@ pub(crate) struct LayoutArgs {
     /// How RKE2 and k3s encrypt secrets at rest [default: rke2 aescbc, k3s none].
     #[arg(long, value_enum)]
     pub(crate) encryption: Option<EncryptionArg>,
+}
+
+/// `NAME=VALUE`, for one entry of a layout.
+fn entry<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<(String, T), String> {
+    let (name, value) = text.split_once('=').ok_or("NAME=VALUE is expected")?;
+    let value = value.parse().map_err(|error: T::Err| error.to_string())?;
+    Ok((name.to_owned(), value))
 }
 
 impl LayoutArgs {
@@ -181,6 +200,17 @@ impl LayoutArgs {
         }
         if program != Program::Kubeadm {
             options.data_dir = self.data_dir(dir)?;
+        }
+        if let Some(port) = self.api_port {
+            options.api_port = port;
+        }
+        for (name, days) in &self.entry_days {
+            let entry = options.overrides.entry(name.clone()).or_default();
+            entry.lifetime = Some(DAY * *days);
+        }
+        for (name, key) in &self.entry_key {
+            let entry = options.overrides.entry(name.clone()).or_default();
+            entry.key_type = Some(*key);
         }
         options.endpoint.clone_from(&self.endpoint);
         if let Some(admins) = self.admins {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use fips_boundary::certs::store::{DirStore, EntryPath, Store};
+use fips_boundary::certs::time::OffsetDateTime;
 use fips_boundary::certs::token::{
     self, JoinToken, Pin, TokenInfo, TokenParams, TokenState, Tokens,
 };
@@ -28,6 +29,9 @@ pub(crate) enum TokenCommand {
     Create(CreateArgs),
     /// List the tokens, without their secrets. Needs no open gate.
     List(ListArgs),
+    /// Make every token that is good again, pinned to the CA as it is now: a step of a CA's
+    /// rotation. Old and new are good side by side for a time.
+    Reissue(ReissueArgs),
     /// Revoke a token.
     Revoke(RevokeArgs),
     /// Judge a token, read from standard input or a file; exit 1 when it is not good. Uses
@@ -86,6 +90,30 @@ pub(crate) struct ListArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Each new token is printed this once, behind the id it shares with the old one. One that has this pin
+already is left as it is.
+
+Example:
+  fipsctl pki token reissue ./server --beside 7days > node-tokens")]
+pub(crate) struct ReissueArgs {
+    /// The folder of the PKI.
+    dir: PathBuf,
+    /// How long the old tokens are good beside the new ones, such as 12h or 7days.
+    #[arg(long, value_name = "TIME", default_value = "7days", value_parser = crate::cli::interval)]
+    beside: Duration,
+    /// The CA's file that joining nodes get, below DIR [default: that of server-ca or ca].
+    #[arg(long, value_name = "FILE")]
+    ca: Option<String>,
+    /// Say which tokens would be made again, and make none. Needs no open gate.
+    #[arg(long)]
+    dry_run: bool,
+    /// How the result is printed.
+    #[arg(short, long, value_enum, default_value = "text")]
+    output: Format,
+}
+
+#[derive(Debug, Args)]
 #[command(after_help = "Example:\n  fipsctl pki token revoke ./server 3f9a01b2c4")]
 pub(crate) struct RevokeArgs {
     /// The folder of the PKI.
@@ -128,6 +156,7 @@ pub(super) fn run(command: &TokenCommand) -> Result<u8, Failure> {
     match command {
         TokenCommand::Create(args) => create(args),
         TokenCommand::List(args) => list(args),
+        TokenCommand::Reissue(args) => reissue(args),
         TokenCommand::Revoke(args) => revoke(args),
         TokenCommand::Verify(args) => verify(args),
     }
@@ -289,6 +318,65 @@ fn revoke(args: &RevokeArgs) -> Result<u8, Failure> {
         Format::Table | Format::Text => output::print(&rows(&[revoked], args.output))?,
     }
     Ok(exit::DONE)
+}
+
+fn reissue(args: &ReissueArgs) -> Result<u8, Failure> {
+    let now = SystemClock.now();
+    if args.dry_run {
+        let diagnostic = Diagnostic::new()?;
+        let store = DirStore::open_read_only(&args.dir)?;
+        super::tell_recovery(&args.dir, &store);
+        let pin = Pin::of_file(&diagnostic, &ca_file(&store, args.ca.as_deref())?)?;
+        let mut tokens = Tokens::new(&store).list(now)?;
+        tokens.retain(|token| token.state == TokenState::Valid && token.pins.last() != Some(&pin));
+        match args.output {
+            Format::Json => output::print(&output::json(&tokens)?)?,
+            Format::Yaml => output::print(&output::yaml(&tokens)?)?,
+            Format::Table | Format::Text => output::print(&rows(&tokens, args.output))?,
+        }
+        output::note("dry run: nothing was written");
+        return Ok(exit::DONE);
+    }
+    let until = time_from(now.truncate_to_second(), args.beside)?;
+    let boundary = boundary::enter()?;
+    let store = DirStore::open(&args.dir)?;
+    super::tell_recovery(&args.dir, &store);
+    let ca_file = ca_file(&store, args.ca.as_deref())?;
+    let made = Tokens::new(&store).reissue(&boundary, &ca_file, until, &SystemClock)?;
+    let revealed: Vec<_> = made.iter().map(|one| one.token.reveal()).collect();
+    let whole: Vec<Made<'_>> = made
+        .iter()
+        .zip(&revealed)
+        .map(|(one, token)| Made {
+            token,
+            info: &one.info,
+        })
+        .collect();
+    match args.output {
+        Format::Json => output::print(&Zeroizing::new(output::json(&whole)?))?,
+        Format::Yaml => output::print(&Zeroizing::new(output::yaml(&whole)?))?,
+        Format::Table | Format::Text => {
+            for one in &whole {
+                output::print(&one.info.id)?;
+                output::print(" ")?;
+                output::print(one.token)?;
+                output::print("\n")?;
+            }
+            output::note(&format!(
+                "{} made again; the old ones are good until {}",
+                whole.len(),
+                table::date(until)
+            ));
+        }
+    }
+    Ok(exit::DONE)
+}
+
+fn time_from(now: OffsetDateTime, by: Duration) -> Result<OffsetDateTime, Failure> {
+    by.try_into()
+        .ok()
+        .and_then(|by| now.checked_add(by))
+        .ok_or_else(|| Failure::Usage("--beside is longer than dates reach".to_owned()))
 }
 
 /// The answer of `verify`.

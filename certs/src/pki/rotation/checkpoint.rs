@@ -106,8 +106,8 @@ const ETCD_CLIENTS: Checkpoint = Checkpoint {
 };
 const JOIN_TOKENS: Checkpoint = Checkpoint {
     id: "join-tokens",
-    what: "issue join tokens anew: a token pins the hash of the CA; keep the old ones valid beside \
-           them until nodes join with the new ones",
+    what: "issue join tokens anew (`fipsctl pki token reissue`): a token pins the hash of the CA; the old \
+           ones stay valid beside them until nodes join with the new ones",
 };
 const KUBECONFIGS: Checkpoint = Checkpoint {
     id: "kubeconfigs",
