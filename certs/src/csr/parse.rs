@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use x509_parser::asn1_rs::{FromDer, Oid};
+use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::{KeyUsage, ParsedExtension, X509Extension};
 use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
 
@@ -33,6 +34,11 @@ pub(super) fn facts(der: &[u8]) -> Result<Facts, String> {
         return Err("is of another version than 1 (RFC 2986 §4.1)".into());
     }
     if [subject.tag, key.tag, attributes.tag] != [SEQUENCE, SEQUENCE, ATTRIBUTES] {
+        return Err(odd.into());
+    }
+    // An OBJECT IDENTIFIER, and parameters or none (RFC 5280 §4.1.1.2).
+    let parts = der::elements(algorithm.content).unwrap_or_default();
+    if !matches!(&parts[..], [oid] | [oid, _] if oid.tag == der::OBJECT_IDENTIFIER) {
         return Err(odd.into());
     }
     let bits = match signature.content {
@@ -70,7 +76,12 @@ pub(super) fn facts(der: &[u8]) -> Result<Facts, String> {
         signature: bits.to_vec(),
     };
     facts.take_attributes(attributes)?;
-    Ok(facts)
+    // What an attribute or an algorithm holds beyond the walk above: a request that a common
+    // reader cannot read is none, whatever is made of it here.
+    match X509CertificationRequest::from_der(der) {
+        Ok(([], _)) => Ok(facts),
+        _ => Err(odd.into()),
+    }
 }
 
 impl Facts {

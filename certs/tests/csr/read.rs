@@ -358,3 +358,41 @@ fn no_changed_or_cut_byte_of_a_request_passes() {
         .to_string();
     assert!(said.contains("1 bytes follow"), "{said}");
 }
+
+/// What stands in an algorithm or an attribute is read by others too, whose words count as much:
+/// a request they cannot read is refused before its signature is.
+#[test]
+fn a_request_that_other_readers_cannot_read_is_refused() {
+    let signer = key::generate(&boundary(), KeyType::P256)
+        .unwrap()
+        .into_signer()
+        .unwrap();
+    let subject = Subject::new("web").unwrap();
+    let made = CertificateRequest::new(&*signer, &subject, &names(), Usages::Server).unwrap();
+    let der = made.der();
+    // ecdsa-with-SHA256, no parameters (RFC 5758 §3.2).
+    let algorithm = [
+        &[0x30, 10, 6, 8][..],
+        &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2],
+    ]
+    .concat();
+    let at = der
+        .windows(algorithm.len())
+        .rposition(|window| window == algorithm)
+        .expect("it is signed by its P-256 key");
+    let with = |other: &[u8]| {
+        let mut changed = [&der[..at], other, &der[at + algorithm.len()..]].concat();
+        let content = u16::try_from(changed.len() - 4).unwrap();
+        changed[2..4].copy_from_slice(&content.to_be_bytes());
+        CertificateRequest::from_der(&changed)
+    };
+    assert_eq!(&der[..2], &[0x30, 0x82], "a length of two bytes");
+    assert!(with(&algorithm).is_ok());
+    for unreadable in [&[0x30, 0][..], &[0x30, 2, 5, 0]] {
+        let read = with(unreadable);
+        let Err(error) = read else {
+            panic!("{unreadable:02x?} is read");
+        };
+        assert!(error.to_string().contains("RFC 2986"), "{error}");
+    }
+}
