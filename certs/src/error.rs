@@ -345,6 +345,17 @@ pub enum Error {
         /// The most bytes.
         limit: usize,
     },
+    /// A change is longer than the store's journal may be.
+    #[error(
+        "the change \"{change}\" of {entries} entries is more than the store's journal holds; \
+         make fewer at a time. Nothing was changed"
+    )]
+    ChangeTooLong {
+        /// What it was for.
+        change: String,
+        /// How many entries it makes or removes.
+        entries: usize,
+    },
     /// A change was decided but not finished; the next opening finishes it.
     #[error(
         "the change of {path} was decided but not finished ({source}); open the store again, \

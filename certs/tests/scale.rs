@@ -20,6 +20,9 @@ struct Counting {
     reads: AtomicUsize,
     lists: AtomicUsize,
     written: AtomicUsize,
+    changes: AtomicUsize,
+    /// The changes after which it fails, when it does.
+    fails_after: Option<usize>,
     /// Entries and bytes of the largest change.
     largest: AtomicUsize,
     heaviest: AtomicUsize,
@@ -41,6 +44,14 @@ impl Store for Counting {
         change: &Change,
         verify: &dyn Fn(&EntryPath, &[u8]) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        let before = self.changes.fetch_add(1, Ordering::Relaxed);
+        if self.fails_after.is_some_and(|most| before >= most) {
+            return Err(Error::Io {
+                path: "tls".into(),
+                action: "write",
+                source: std::io::ErrorKind::StorageFull.into(),
+            });
+        }
         let bytes = change.entries().map(|(_, action)| match action {
             Action::Put { content, .. } => content.len(),
             Action::Remove => 0,
@@ -97,6 +108,16 @@ fn with_leaves(count: usize) -> Catalogue {
     catalogue
 }
 
+impl Counting {
+    fn stays_bounded(&self) {
+        let largest = self.largest.load(Ordering::Relaxed);
+        let heaviest = self.heaviest.load(Ordering::Relaxed);
+        // A thousand leaves of two files, the log and the record.
+        assert!(largest <= 2010, "a change of {largest} entries");
+        assert!(heaviest < 8 << 20, "a change of {heaviest} bytes");
+    }
+}
+
 /// Plans, makes, checks, plans and rotates `count` leaves; what each took, by name.
 fn costs(count: usize) -> Vec<(&'static str, Cost)> {
     let store = Counting::default();
@@ -120,11 +141,7 @@ fn costs(count: usize) -> Vec<(&'static str, Cost)> {
     let (rotated, rotate) = store.cost(|| pki.renew(&boundary(), &all, &clock()).unwrap());
     assert!(rotated.issued.len() > count);
 
-    let largest = store.largest.into_inner();
-    let heaviest = store.heaviest.into_inner();
-    // A thousand leaves of two files, the log and the record.
-    assert!(largest <= 2010, "a change of {largest} entries");
-    assert!(heaviest < 8 << 20, "a change of {heaviest} bytes");
+    store.stays_bounded();
     vec![
         ("plan what is missing", first_plan),
         ("make it", make),
@@ -153,5 +170,97 @@ fn twice_the_leaves_are_twice_the_work() {
             _ => usize::try_from(large.calls).unwrap(),
         };
         assert!(done > 1200, "{told}");
+    }
+}
+
+/// A table of `count` leaves, the last of which stands in a kubeconfig.
+fn table(count: usize) -> Catalogue {
+    let mut text = "[[authority]]\nname = \"ca\"\ncommon_name = \"ca\"\n".to_owned();
+    for index in 1..count {
+        text += &format!(
+            "[[leaf]]\nname = \"leaf-{index}\"\ncommon_name = \"leaf-{index}\"\n\
+             usages = \"client\"\nissuer = \"ca\"\n"
+        );
+    }
+    text += r#"
+[[leaf]]
+name = "admin"
+common_name = "admin"
+usages = "client"
+issuer = "ca"
+kubeconfig = "admin.conf"
+
+[[kubeconfig]]
+name = "admin.conf"
+path = "admin.conf"
+authority = "ca"
+leaf = "admin"
+server = "https://127.0.0.1:6443"
+cluster = "c"
+context = "c"
+user = "admin"
+
+[[keys]]
+name = "service-account"
+path = "sa.key"
+key_type = "p256"
+"#;
+    Catalogue::from_toml(&text).unwrap()
+}
+
+#[test]
+fn a_long_table_is_made_in_changes_of_a_thousand() {
+    let count = 2100;
+    let store = Counting::default();
+    let (pki, report) = Pki::init(&boundary(), &store, table(count), &clock()).unwrap();
+    store.stays_bounded();
+    assert_eq!(store.changes.load(Ordering::Relaxed), 3);
+    assert_eq!(report.issued.len(), 1 + count);
+    let rows = pki.check(&diagnostic(), START, Thresholds::default());
+    assert!(rows.unwrap().iter().all(|row| row.status == Status::Ok));
+    // Nothing was made that the table does not say, and nothing twice.
+    let (own, made): (Vec<_>, Vec<_>) = store
+        .list()
+        .unwrap()
+        .into_iter()
+        .partition(|path| path.as_str().starts_with("fips/"));
+    assert_eq!(made.len(), 2 + 2 * (count - 1) + 1 + 1);
+    // The log and the record alone are written with each change.
+    assert!(store.written.load(Ordering::Relaxed) <= made.len() + 3 * own.len());
+}
+
+#[test]
+fn what_a_stopped_init_left_is_made_by_renew() {
+    let count = 1100;
+    for fails_after in 0..2 {
+        let store = Counting {
+            fails_after: Some(fails_after),
+            ..Counting::default()
+        };
+        let error = Pki::init(&boundary(), &store, table(count), &clock()).unwrap_err();
+        assert!(matches!(error, Error::Io { .. }), "{error}");
+        if fails_after == 0 {
+            assert_eq!(store.inner.list().unwrap(), []);
+            continue;
+        }
+        let store = store.inner;
+        // Asked again, it makes nothing anew of what is there.
+        let error = Pki::init(&boundary(), &store, table(count), &clock()).unwrap_err();
+        assert!(matches!(error, Error::Exists { .. }), "{error}");
+        let before = store.snapshot();
+        let pki = Pki::open(&store).unwrap();
+        let policy = RenewalPolicy::default();
+        let plan = pki.renewals(&diagnostic(), START, &policy).unwrap();
+        // The kubeconfig is missing, too.
+        assert_eq!(plan.renewals.len(), count + 1 - 1000 * fails_after);
+        pki.renew(&boundary(), &plan, &clock()).unwrap();
+        let rows = pki.check(&diagnostic(), START, Thresholds::default());
+        assert!(rows.unwrap().iter().all(|row| row.status == Status::Ok));
+        let after = store.snapshot();
+        for (path, content) in before {
+            if !path.as_str().starts_with("fips/") {
+                assert!(after[&path] == content, "{path} was made anew");
+            }
+        }
     }
 }

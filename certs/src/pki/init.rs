@@ -7,12 +7,14 @@ use fips_core::{Boundary, Diagnostic, Opening};
 use time::OffsetDateTime;
 
 use super::issuer::Issuer;
+use super::plan::Plan;
 use super::read_back::Staged;
 use super::record::{self, Made, Record};
+use super::renew::MOST_AT_ONCE;
 use super::report::{Issued, Report};
 use super::{Pki, keys, once, stage};
 use crate::audit::{self, Event, EventKind};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, LeafEntry};
 use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
 use crate::issue::{AuthorityParams, LeafParams};
@@ -51,13 +53,17 @@ impl<'s> Pki<'s> {
             .find(|path| there.contains(path)))
     }
 
-    /// Makes everything `catalogue` asks for, as one change, and opens it.
+    /// Makes everything `catalogue` asks for, and opens it.
+    ///
+    /// All of it is one change, up to a thousand leaves. Those beyond follow a thousand at a
+    /// time, as [`renew`](Self::renew) makes what is missing; it makes the rest when this is
+    /// stopped in between.
     ///
     /// # Errors
     ///
     /// [`Error::Exists`] when the store holds any of it already; [`Error::ReadBack`] when what
-    /// was written does not hold, and nothing was changed; failures of the module, the encoder
-    /// and the store.
+    /// was written does not hold, and nothing of that change was done; failures of the module,
+    /// the encoder and the store.
     pub fn init(
         boundary: &Boundary,
         store: &'s dyn Store,
@@ -118,7 +124,9 @@ impl<'s> Pki<'s> {
             staged = stage::authority(staged, entry, &issuer);
             issuers.insert(&entry.name, issuer);
         }
-        for entry in catalogue.leaves() {
+        let leaves = catalogue.leaves();
+        let (first, later) = leaves.split_at(leaves.len().min(MOST_AT_ONCE));
+        for entry in first {
             let issuer = known(&issuers, &entry.issuer)?;
             let key = key::generate(boundary, entry.key_type)?;
             let leaf = LeafParams::new(entry.subject.clone(), entry.usages, entry.lifetime)
@@ -129,8 +137,12 @@ impl<'s> Pki<'s> {
             staged = staged.log(event.with_certificate(&leaf)?);
             staged = stage::leaf(staged, store, &catalogue, entry, issuer, &leaf, &key)?;
         }
+        // A kubeconfig that embeds a leaf is written with it.
+        let with_leaf: BTreeSet<&EntryPath> = later.iter().map(LeafEntry::file).collect();
         for entry in catalogue.kubeconfigs() {
-            staged = stage::kubeconfig(staged, store, &catalogue, entry)?;
+            if !with_leaf.contains(&entry.path) {
+                staged = stage::kubeconfig(staged, store, &catalogue, entry)?;
+            }
         }
         for entry in catalogue.key_sets() {
             staged = once::new_keys(staged, boundary, entry)?;
@@ -143,13 +155,17 @@ impl<'s> Pki<'s> {
         staged = staged.bytes(&record::path()?, Secrecy::Public, record.to_json()?);
 
         let diagnostic = diagnostic()?;
-        let report = apply(boundary, &diagnostic, store, staged, issued, now)?;
+        let mut report = apply(boundary, &diagnostic, store, staged, issued, now)?;
+        let rest = Plan::of_missing(later);
         let pki = Self {
             store,
             catalogue,
             record: Some(record),
             unlock,
         };
+        if !rest.is_empty() {
+            report.add(pki.renew(boundary, &rest, &moment)?);
+        }
         Ok((pki, report))
     }
 }

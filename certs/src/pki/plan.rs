@@ -12,7 +12,7 @@ use super::check::Thresholds;
 use super::issuer::KEY_ELSEWHERE;
 use super::row::{Kind, Row, Status, in_words};
 use super::{Pki, once};
-use crate::catalogue::{AuthorityEntry, Content, Entry};
+use crate::catalogue::{AuthorityEntry, Content, Entry, LeafEntry};
 use crate::error::Error;
 use crate::key::KeySource;
 
@@ -163,6 +163,24 @@ pub struct Blocked {
 }
 
 impl Plan {
+    /// The leaves that [`Pki::init`] leaves to changes of their own.
+    pub(super) fn of_missing(leaves: &[LeafEntry]) -> Self {
+        let renewal = |entry: &LeafEntry| Renewal {
+            name: entry.name.clone(),
+            file: entry.file().to_string(),
+            kind: Kind::Leaf,
+            reasons: vec!["not made yet".to_owned()],
+            serial: None,
+            expires: None,
+        };
+        Self {
+            renewals: leaves.iter().map(renewal).collect(),
+            blocked: Vec::new(),
+            authorities: Vec::new(),
+            keep_keys: false,
+        }
+    }
+
     /// Whether there is nothing to renew.
     pub fn is_empty(&self) -> bool {
         self.renewals.is_empty()

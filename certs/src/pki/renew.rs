@@ -23,9 +23,9 @@ use crate::issue::LeafParams;
 use crate::key;
 use crate::store::Secrecy;
 
-/// The most entries of a plan that are renewed as one change: what is in memory, and in the
+/// The most entries of a plan that are made or renewed as one change: what is in memory, and in the
 /// store's journal, stays bounded however long the plan.
-const MOST_AT_ONCE: usize = 1000;
+pub(super) const MOST_AT_ONCE: usize = 1000;
 
 impl Pki<'_> {
     /// Renews what `plan` lists: a new certificate each, with a new key unless the plan keeps

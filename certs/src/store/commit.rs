@@ -6,7 +6,7 @@ use fips_core::constant_time;
 use zeroize::Zeroizing;
 
 use super::change::{Action, Change, Secrecy};
-use super::folder::Folder;
+use super::folder::{Folder, MOST_ENTRY_BYTES};
 use super::journal::{JOURNAL, Journal, Step, StepAction, sha256, staged_name};
 use super::recovery::finish;
 use super::secrets::Secrets;
@@ -73,8 +73,14 @@ impl<'a> Transaction<'a> {
             steps: std::mem::take(&mut self.steps),
         };
         let staged = self.next_name();
-        self.root
-            .create(&staged, Secrecy::Secret, &journal.to_bytes())?;
+        let bytes = journal.to_bytes();
+        if bytes.len() > MOST_ENTRY_BYTES {
+            return Err(Error::ChangeTooLong {
+                change: journal.reason,
+                entries: journal.steps.len(),
+            });
+        }
+        self.root.create(&staged, Secrecy::Secret, &bytes)?;
         self.root.rename(&staged, JOURNAL)?;
         self.committed = true;
         finish(self.root, &journal)
@@ -107,8 +113,12 @@ impl<'a> Transaction<'a> {
     fn stage(&mut self, path: &EntryPath, secrecy: Secrecy, content: &[u8]) -> Result<(), Error> {
         self.make_folders(path)?;
         let staged = self.next_name();
-        let (below, _) = path.split();
+        let (below, name) = path.split();
         if let Some(folder) = self.folders.get(below) {
+            if content.len() > MOST_ENTRY_BYTES {
+                // Not under the staged name, which says nothing to anybody.
+                return Err(folder.too_large(name));
+            }
             folder.create(&staged, secrecy, content)?;
         }
         let sha256 = sha256(content)?;

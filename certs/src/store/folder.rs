@@ -121,6 +121,14 @@ impl Folder {
         }
     }
 
+    /// The refusal of a file `name` that no reading would take.
+    pub(super) fn too_large(&self, name: &str) -> Error {
+        Error::TooLarge {
+            path: self.path.join(name),
+            limit: MOST_ENTRY_BYTES,
+        }
+    }
+
     /// Writes the new file `name` and makes its content last.
     ///
     /// The file is created with its final mode, never changed after, so there is no moment at
@@ -131,10 +139,7 @@ impl Folder {
         let path = self.path.join(name);
         let mode = secrecy.mode();
         if content.len() > MOST_ENTRY_BYTES {
-            return Err(Error::TooLarge {
-                path,
-                limit: MOST_ENTRY_BYTES,
-            });
+            return Err(self.too_large(name));
         }
         let fail = |action, errno| failed(action, &path, errno);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;

@@ -277,10 +277,10 @@ fn a_huge_entry_is_refused_either_way() {
     let store = DirStore::create_or_open(scratch.path()).unwrap();
     let huge = vec![0; MOST_ENTRY_BYTES + 1];
     let change = Change::new("huge").put(path("huge"), Secrecy::Public, huge);
-    assert!(matches!(
-        store.apply(&change, &accept),
-        Err(Error::TooLarge { .. })
-    ));
+    match store.apply(&change, &accept) {
+        Err(Error::TooLarge { path, .. }) => assert_eq!(path, scratch.path().join("huge")),
+        other => panic!("{other:?}"),
+    }
     assert_eq!(hidden(scratch.path()), [".fips-lock"]);
     let file = fs::File::create(scratch.path().join("huge")).unwrap();
     file.set_len(1 << 40).unwrap();
@@ -291,6 +291,20 @@ fn a_huge_entry_is_refused_either_way() {
     let empty = Change::new("empty").put(path("huge"), Secrecy::Public, Vec::new());
     store.apply(&empty, &accept).unwrap();
     assert_eq!(store.read(&path("huge")).unwrap().unwrap().len(), 0);
+}
+
+#[test]
+fn a_change_that_no_journal_holds_is_refused_before_it_is_decided() {
+    let scratch = tempfile::tempdir().unwrap();
+    let store = DirStore::create_or_open(scratch.path()).unwrap();
+    let reason = "r".repeat(MOST_ENTRY_BYTES);
+    let change = Change::new(reason).put(path("tls/a"), Secrecy::Public, b"a".to_vec());
+    match store.apply(&change, &accept) {
+        Err(Error::ChangeTooLong { entries, .. }) => assert_eq!(entries, 1),
+        _ => panic!("it is taken, or refused for something else"),
+    }
+    assert!(store.list().unwrap().is_empty());
+    assert_eq!(hidden(scratch.path()), [".fips-lock"]);
 }
 
 #[test]
