@@ -1,12 +1,17 @@
 //! Making a request: rcgen's encoding, signed by the key itself.
 
-use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, IsCa, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, IsCa, KeyUsagePurpose,
+};
 
 use super::CertificateRequest;
 use crate::error::Error;
 use crate::issue::{Encoder, Signer};
 use crate::names::{Subject, SubjectAltName};
 use crate::usages::Usages;
+
+/// `subjectKeyIdentifier` (RFC 5280 §4.2.1.2).
+const SUBJECT_KEY_IDENTIFIER: &[u64] = &[2, 5, 29, 14];
 
 impl CertificateRequest {
     /// A request for a leaf. `signer` shows with its signature that it holds the key, which stays
@@ -36,14 +41,21 @@ impl CertificateRequest {
         Self::signed(&params, signer)
     }
 
-    /// A request for an authority below another, of that name.
+    /// A request for an authority below another, of that name, which leaves its key the
+    /// identifier that what it signed names it by.
     pub(crate) fn of_authority(
         signer: &dyn Signer,
         name: DistinguishedName,
         path_length: Option<u8>,
+        key_identifier: &[u8],
     ) -> Result<Self, Error> {
         let mut params = CertificateParams::default();
         params.distinguished_name = name;
+        let identifier = yasna::construct_der(|writer| writer.write_bytes(key_identifier));
+        params.custom_extensions = vec![CustomExtension::from_oid_content(
+            SUBJECT_KEY_IDENTIFIER,
+            identifier,
+        )];
         params.is_ca = IsCa::Ca(match path_length {
             Some(path_length) => BasicConstraints::Constrained(path_length),
             None => BasicConstraints::Unconstrained,

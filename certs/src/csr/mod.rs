@@ -131,6 +131,11 @@ impl CertificateRequest {
         &self.facts.key_name
     }
 
+    /// The public key it asks for, as it is encoded in a certificate's BIT STRING.
+    pub(crate) fn public_key(&self) -> &[u8] {
+        &self.facts.public_key
+    }
+
     /// Whether both say the same of the same key, whatever their signatures.
     pub(crate) fn says_the_same(&self, other: &Self) -> bool {
         self.facts.signed == other.facts.signed
@@ -227,6 +232,6 @@ impl SubjectKey for ProvenRequest {
     }
 
     fn public_key(&self) -> &[u8] {
-        &self.request.facts.public_key
+        self.request.public_key()
     }
 }

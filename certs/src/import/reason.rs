@@ -95,6 +95,18 @@ pub enum Reason {
     /// Another key than the one here.
     #[error("its key is not the one that waits for it here; have the request of this PKI signed")]
     OtherKey,
+    /// The key that is there under another identifier than its present certificate gives it.
+    #[error(
+        "its subject key identifier is {found}, and what its key signed until now names {wanted}; \
+         have it signed with subjectKeyIdentifier = {wanted}, or with a new key (`export-csr \
+         --new-key`)"
+    )]
+    OtherIdentifier {
+        /// The one it has.
+        found: String,
+        /// The one it must have.
+        wanted: String,
+    },
     /// A leaf that says something else than was asked for.
     #[error("{0}")]
     OtherLeaf(String),

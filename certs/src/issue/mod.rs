@@ -67,7 +67,7 @@ fn serial() -> Result<rcgen::SerialNumber, Error> {
 }
 
 /// RFC 7093 §2, method 1: the leftmost 160 bits of the SHA-256 of the key's BIT STRING.
-fn key_identifier(public_key: &[u8]) -> Result<Vec<u8>, Error> {
+pub(crate) fn key_identifier(public_key: &[u8]) -> Result<Vec<u8>, Error> {
     let digest = digest::digest(Algorithm::Sha256, public_key).map_err(|source| Error::Crypto {
         action: "compute a key identifier",
         source,

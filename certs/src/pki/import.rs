@@ -13,14 +13,18 @@ use super::issuer::Above;
 use super::read_back::Staged;
 use super::report::{Issued, Report};
 use super::requests::Place;
-use super::{Pki, drift, files, record, stage};
+use super::revocation::Signers;
+use super::rotation::Phase;
+use super::{Pki, drift, files, keys, record, stage};
 use crate::audit::{Event, EventKind};
 use crate::catalogue::{AuthorityEntry, Definition, LeafEntry};
 use crate::certificate::Certificate;
 use crate::clock::Clock;
+use crate::csr::CertificateRequest;
 use crate::error::Error;
 use crate::import::{Chain, Judgement, Reason, judge_authority, judge_leaf};
-use crate::key::{self, PublicHalf};
+use crate::issue::Authority;
+use crate::key::{self, KeySource, PublicHalf};
 use crate::store::Secrecy;
 
 /// Where the key of an imported authority is.
@@ -121,7 +125,10 @@ impl Pki<'_> {
         };
         let own = judged.chain.own().clone();
         let mut staged = match judged.entry {
-            Target::Authority(entry) => self.stage_authority(boundary, entry, &judged, source)?,
+            Target::Authority(entry) => {
+                let staged = self.stage_authority(entry, &judged, source)?;
+                self.stage_waiting(boundary, &diagnostic, staged, entry, &judged, now)?
+            }
             Target::Leaf(entry) => self.stage_leaf(boundary, entry, &judged)?,
         };
         for path in [&judged.place.request, &judged.place.key] {
@@ -162,6 +169,19 @@ impl Pki<'_> {
             (None, Some(entry)) => Target::Leaf(entry),
             (None, None) => return Err(self.no_authority(name)),
         };
+        if let Target::Authority(entry) = entry
+            && let Some(journal) = self.rotation(&entry.name)?.journal()?
+            && journal.phase != Phase::Retire
+        {
+            return Err(Error::Rotation {
+                name: entry.name.clone(),
+                why: format!(
+                    "one is under way, at {}, which another certificate would break: go on with \
+                     `next` to its end, or back with `rollback`, first",
+                    journal.phase
+                ),
+            });
+        }
         let source = match entry {
             // Once elsewhere, it stays there.
             Target::Authority(entry) if entry.key.is_none() => KeyPlace::External,
@@ -200,6 +220,9 @@ impl Pki<'_> {
         };
         if key.is_none() && source == KeyPlace::Here {
             judgement.reasons.push(Reason::OtherKey);
+        }
+        if let Target::Authority(entry) = entry {
+            judgement.reasons.extend(self.other_identifier(entry, own));
         }
         let mut notes = judgement.into_result(what)?;
         if let (KeyPlace::External, Target::Authority(AuthorityEntry { key: Some(key), .. })) =
@@ -242,27 +265,67 @@ impl Pki<'_> {
         own: &Certificate,
         source: KeyPlace,
     ) -> Result<(Option<Vec<u8>>, bool), Error> {
-        if source == KeyPlace::External {
-            return Ok((None, false));
-        }
-        let half = |path| -> Result<Option<Vec<u8>>, Error> {
-            Ok(self
-                .store
-                .read(path)?
-                .and_then(|file| match PublicHalf::of_file(&file) {
-                    Ok(PublicHalf::Stated(public)) => Some(public),
-                    Ok(PublicHalf::Unstated) | Err(_) => None,
-                }))
+        // What is sealed or on a token states no public half: that stands beside it.
+        let of_certificate = |entry: &AuthorityEntry| {
+            let found = files::certificates(self.store, &entry.certificate).ok()?;
+            Some(found.first()?.public_key().to_vec())
         };
-        let waiting = half(&place.key)?;
+        if source == KeyPlace::External {
+            return Ok(match entry {
+                Target::Authority(entry)
+                    if matches!(self.catalogue.key_source(&entry.name), KeySource::Pkcs11(_)) =>
+                {
+                    (of_certificate(entry), false)
+                }
+                Target::Authority(_) | Target::Leaf(_) => (None, false),
+            });
+        }
+        let waiting = match self.store.read(&place.key)? {
+            Some(file) if key::is_sealed(&file) => match self.store.read(&place.request)? {
+                Some(request) => CertificateRequest::from_pem(&request)
+                    .ok()
+                    .map(|request| request.public_key().to_vec()),
+                None => None,
+            },
+            Some(file) => half(&file),
+            None => None,
+        };
         if waiting.as_deref() == Some(own.public_key()) {
             return Ok((waiting, true));
         }
         let present = match entry {
-            Target::Authority(AuthorityEntry { key: Some(key), .. }) => half(key)?,
+            Target::Authority(
+                entry @ AuthorityEntry {
+                    key: Some(path), ..
+                },
+            ) => match self.store.read(path)? {
+                Some(file) if key::is_sealed(&file) => of_certificate(entry),
+                Some(file) => half(&file),
+                None => None,
+            },
             Target::Authority(_) | Target::Leaf(_) => None,
         };
         Ok((present.or(waiting), false))
+    }
+
+    /// Leaves, lists and registers name an authority's key by the identifier that its
+    /// certificate has (RFC 5280 §4.2.1.1, §5.2.1): under another one for the same key, peers
+    /// such as OpenSSL would refuse the leaves, and what was revoked would be on no list.
+    fn other_identifier(&self, entry: &AuthorityEntry, own: &Certificate) -> Option<Reason> {
+        let present = files::certificates(self.store, &entry.certificate).ok()?;
+        let present = present.first()?;
+        let wanted = present.subject_key_id()?;
+        let found = own.subject_key_id();
+        let hex = |id: &[u8]| {
+            let octets = id.iter().map(|octet| format!("{octet:02X}"));
+            octets.collect::<Vec<_>>().join(":")
+        };
+        (own.public_key() == present.public_key() && found != Some(wanted)).then(|| {
+            Reason::OtherIdentifier {
+                found: found.map_or_else(|| "none".to_owned(), hex),
+                wanted: hex(wanted),
+            }
+        })
     }
 
     /// The file of the authority above a leaf.
@@ -288,7 +351,6 @@ impl Pki<'_> {
 
     fn stage_authority(
         &self,
-        boundary: &Boundary,
         entry: &AuthorityEntry,
         judged: &Judged<'_>,
         source: KeyPlace,
@@ -300,15 +362,6 @@ impl Pki<'_> {
             staged = staged.authority(path, &chain, 1);
         }
         match (source, &entry.key) {
-            (KeyPlace::Here, Some(path)) if judged.imported.new_key => {
-                if let Some(why) = self.key_out_of_reach(entry) {
-                    return Err(Error::Authority {
-                        authority: entry.name.clone(),
-                        why,
-                    });
-                }
-                staged.key(path, &self.waiting_key(boundary, judged)?)
-            }
             (KeyPlace::External, Some(path)) => {
                 let record = self.without_key(&entry.name)?;
                 let staged = staged.remove(path);
@@ -318,6 +371,44 @@ impl Pki<'_> {
         }
     }
 
+    /// With the key that waited for the certificate, and its first list where the key before had
+    /// one.
+    fn stage_waiting(
+        &self,
+        boundary: &Boundary,
+        diagnostic: &Diagnostic,
+        staged: Staged,
+        entry: &AuthorityEntry,
+        judged: &Judged<'_>,
+        now: OffsetDateTime,
+    ) -> Result<Staged, Error> {
+        let (true, Some(path)) = (judged.imported.new_key, &entry.key) else {
+            return Ok(staged);
+        };
+        if let Some(why) = self.key_out_of_reach(entry) {
+            return Err(Error::Authority {
+                authority: entry.name.clone(),
+                why,
+            });
+        }
+        let key = self.waiting_key(boundary, judged)?;
+        let own = judged.chain.own();
+        // What stood beside a sealed one was believed until here.
+        if key.public_key() != own.public_key() {
+            return Err(Error::Import {
+                what: format!("what was signed for {}", entry.name),
+                reasons: vec![Reason::OtherKey],
+            });
+        }
+        let source = self.catalogue.key_source(&entry.name);
+        let staged = keys::put(staged, boundary, path, &key, source, &*self.unlock)?;
+        let signers = Signers {
+            active: &Authority::load(own.clone(), key)?,
+            beside: None,
+        };
+        self.restage_lists(diagnostic, staged, entry, &signers, now)
+    }
+
     /// The record of this PKI with the key of an authority elsewhere.
     fn without_key(&self, name: &str) -> Result<Vec<u8>, Error> {
         let refuse = |why: &str| Error::Catalogue {
@@ -325,8 +416,7 @@ impl Pki<'_> {
             why: why.to_owned(),
         };
         let mut record = self
-            .record
-            .clone()
+            .fresh_record()?
             .ok_or_else(|| refuse("this PKI has no record yet: renew it once"))?;
         match &mut record.catalogue {
             Definition::BuiltIn(options) => options.external_authorities.push(name.to_owned()),
@@ -365,7 +455,15 @@ impl Pki<'_> {
         let file = self.store.read(path)?.ok_or_else(|| Error::Key {
             why: format!("{path} is missing"),
         })?;
-        key::from_pem(boundary, &file)
+        keys::from_file(boundary, path, &file, &*self.unlock)
+    }
+}
+
+/// The public half that a key's file states.
+fn half(file: &[u8]) -> Option<Vec<u8>> {
+    match PublicHalf::of_file(file) {
+        Ok(PublicHalf::Stated(public)) => Some(public),
+        Ok(PublicHalf::Unstated) | Err(_) => None,
     }
 }
 

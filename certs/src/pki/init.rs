@@ -104,7 +104,8 @@ impl<'s> Pki<'s> {
                 .with_path_length(lengths.get(entry.name.as_str()).copied().unwrap_or(ROOM));
             let source = catalogue.key_source(&entry.name);
             let signer;
-            (staged, signer) = keys::new_signer(boundary, staged, entry, source, &*unlock)?;
+            let place = entry.key.as_ref();
+            (staged, signer) = keys::new_signer(boundary, staged, entry, source, place, &*unlock)?;
             let above = match &entry.issuer {
                 Some(name) => Some(known(&issuers, name)?),
                 None => None,

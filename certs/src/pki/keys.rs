@@ -9,7 +9,7 @@ use super::Pki;
 use super::init::{apply, diagnostic};
 use super::issuer::KEY_ELSEWHERE;
 use super::read_back::Staged;
-use super::record;
+use super::record::{self, Record};
 use super::rotation::Phase;
 use crate::audit::{Event, EventKind};
 use crate::catalogue::AuthorityEntry;
@@ -82,10 +82,10 @@ impl Pki<'_> {
             .clone()
             .ok_or_else(|| refuse("it is in no file of this folder"))?;
         let journal = self.rotation(name)?.journal()?;
-        if seal && journal.is_some_and(|journal| journal.phase != Phase::Retire) {
+        if journal.is_some_and(|journal| journal.phase != Phase::Retire) {
             return Err(refuse(
-                "a rotation is under way, whose other key lies open: go on to retire the old one, \
-                 or `rollback`, first",
+                "a rotation is under way, whose other key would stay as it is: go on to retire \
+                 the old one, or `rollback`, first",
             ));
         }
         let file = self
@@ -130,13 +130,9 @@ impl Pki<'_> {
         };
         let mut staged =
             Staged::new(format!("{action} the key of {name}")).log(Event::new(kind, name));
-        staged = if seal {
-            sealed(staged, boundary, &path, &key, &*self.unlock)?
-        } else {
-            staged.key(&path, &key)?
-        };
+        staged = put(staged, boundary, &path, &key, &source, &*self.unlock)?;
         let catalogue = self.catalogue.clone().with_key_source(name, source)?;
-        let record = self.record.clone().map(|mut record| {
+        let record = self.fresh_record()?.map(|mut record| {
             record.key_sources = catalogue.key_sources().clone();
             record
         });
@@ -157,24 +153,33 @@ impl Pki<'_> {
         Ok(path)
     }
 
-    /// Why no new key can be made for `entry` here: one that is sealed or on a token must not be
-    /// followed by one that lies open.
+    /// Why no new key can be made for `entry` here, in the form of the one it has.
     pub(super) fn key_out_of_reach(&self, entry: &AuthorityEntry) -> Option<String> {
         match self.catalogue.key_source(&entry.name) {
-            KeySource::File if entry.key.is_some() => None,
-            KeySource::SealedFile => Some(
-                "its key is sealed, and a new one would lie open: `pki key unseal` it, do this, \
-                 then `pki key seal` it again"
-                    .to_owned(),
-            ),
+            KeySource::File | KeySource::SealedFile if entry.key.is_some() => None,
+            // A key that never left its token must not be followed by one in a file.
             KeySource::Pkcs11(_) => Some(
-                "its key is on a token, and a new one would lie in a file: have its certificate \
-                 renewed by `export-csr` and `import`, or make a new PKI with another key of the \
-                 token"
+                "its key is on a token, where no key is made from here: make one there by `pki \
+                 key generate`, and name it to `pki rotate-ca start` by --ca-key"
                     .to_owned(),
             ),
-            KeySource::External | KeySource::File => Some(KEY_ELSEWHERE.to_owned()),
+            KeySource::External | KeySource::File | KeySource::SealedFile => {
+                Some(KEY_ELSEWHERE.to_owned())
+            }
         }
+    }
+
+    /// The record as it is now, to be written with a change: no other was made since this PKI
+    /// was opened, which that one would take back.
+    pub(super) fn fresh_record(&self) -> Result<Option<Record>, Error> {
+        let found = Record::read(self.store)?;
+        if found != self.record {
+            return Err(Error::Record {
+                path: record::path()?,
+                why: "it was changed since this PKI was opened: open it again".to_owned(),
+            });
+        }
+        Ok(found)
     }
 
     /// What signs for `entry`, whose key exists.
@@ -203,15 +208,16 @@ impl Pki<'_> {
     }
 }
 
-/// The key of a new authority: made and staged, or found on its token.
+/// The key of a new authority: made and staged at `path`, or found on its token.
 pub(super) fn new_signer(
     boundary: &Boundary,
     staged: Staged,
     entry: &AuthorityEntry,
     source: &KeySource,
+    path: Option<&EntryPath>,
     unlock: &dyn KeyUnlock,
 ) -> Result<(Staged, Arc<dyn Signer>), Error> {
-    let path = match (source, &entry.key) {
+    let path = match (source, path) {
         (KeySource::Pkcs11(uri), _) => {
             return Ok((staged, on_token(boundary, entry, uri, unlock)?));
         }
@@ -224,12 +230,24 @@ pub(super) fn new_signer(
         }
     };
     let key = key::generate(boundary, entry.key_type)?;
-    let staged = if *source == KeySource::SealedFile {
-        sealed(staged, boundary, path, &key, unlock)?
-    } else {
-        staged.key(path, &key)?
-    };
+    let staged = put(staged, boundary, path, &key, source, unlock)?;
     Ok((staged, key.into_signer()?))
+}
+
+/// Stages a key in the form of `source`: as it is, or sealed.
+pub(super) fn put(
+    staged: Staged,
+    boundary: &Boundary,
+    path: &EntryPath,
+    key: &PrivateKey,
+    source: &KeySource,
+    unlock: &dyn KeyUnlock,
+) -> Result<Staged, Error> {
+    if *source == KeySource::SealedFile {
+        sealed(staged, boundary, path, key, unlock)
+    } else {
+        staged.key(path, key)
+    }
 }
 
 /// Stages a key sealed. It was opened again before: a key that does not come back is lost.
@@ -252,7 +270,7 @@ fn sealed(
     Ok(staged.bytes(path, Secrecy::Secret, text.into_bytes()))
 }
 
-fn from_file(
+pub(super) fn from_file(
     boundary: &Boundary,
     path: &EntryPath,
     file: &[u8],
@@ -265,7 +283,7 @@ fn from_file(
 }
 
 #[cfg(feature = "pkcs11")]
-fn on_token(
+pub(super) fn on_token(
     boundary: &Boundary,
     entry: &AuthorityEntry,
     uri: &Pkcs11Uri,
@@ -287,7 +305,7 @@ fn on_token(
 }
 
 #[cfg(not(feature = "pkcs11"))]
-fn on_token(
+pub(super) fn on_token(
     _: &Boundary,
     entry: &AuthorityEntry,
     _: &Pkcs11Uri,

@@ -13,13 +13,13 @@ use super::read_back::Staged;
 use super::report::Report;
 use super::rotation::Step;
 use super::row::Status;
-use super::{Pki, drift};
+use super::{Pki, drift, keys};
 use crate::audit::{Event, EventKind};
 use crate::catalogue::AuthorityEntry;
 use crate::certificate::Certificate;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::key::{self, PublicHalf};
+use crate::key::PublicHalf;
 use crate::store::{EntryPath, Secrecy};
 
 /// What is not well, and what can be done about it.
@@ -185,7 +185,9 @@ impl Pki<'_> {
                     let path = entry.key.as_ref().ok_or_else(|| gone(from))?;
                     restored.push(path.to_string());
                     // The module reads it: a half that is stated is not believed.
-                    staged = staged.key(path, &key::from_pem(boundary, &key)?)?;
+                    let key = keys::from_file(boundary, &from_path, &key, &*self.unlock)?;
+                    let source = self.catalogue.key_source(&entry.name);
+                    staged = keys::put(staged, boundary, path, &key, source, &*self.unlock)?;
                     staged = staged.log(event.with_reason(format!("key from {from}")));
                 }
                 Remedy::RestoreTrust => {

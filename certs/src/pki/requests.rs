@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::init::{ROOM, apply, diagnostic};
 use super::plan::Plan;
 use super::read_back::Staged;
-use super::{Pki, files};
+use super::{Pki, files, keys};
 use crate::catalogue::{AuthorityEntry, LeafEntry};
 use crate::clock::Clock;
 use crate::csr::CertificateRequest;
@@ -81,9 +81,12 @@ impl Pki<'_> {
                 });
             }
             let made = key::generate(boundary, entry.key_type)?;
-            staged = staged.key(&place.key, &made)?;
+            let source = self.catalogue.key_source(&entry.name);
+            staged = keys::put(staged, boundary, &place.key, &made, source, &*self.unlock)?;
             let name = entry.subject_at(now)?.to_rcgen(mark::for_process());
-            CertificateRequest::of_authority(&*made.into_signer()?, name, Some(ROOM))?
+            let identifier = issue::key_identifier(made.public_key())?;
+            let signer = made.into_signer()?;
+            CertificateRequest::of_authority(&*signer, name, Some(ROOM), &identifier)?
         } else {
             self.request_of_present(boundary, entry)?
         };
@@ -120,7 +123,12 @@ impl Pki<'_> {
         let path_length = own
             .path_length()
             .and_then(|length| u8::try_from(length).ok());
-        CertificateRequest::of_authority(&*signer, name, path_length)
+        // What it signed until now names its key by this one.
+        let identifier = match own.subject_key_id() {
+            Some(identifier) => identifier.to_vec(),
+            None => issue::key_identifier(own.public_key())?,
+        };
+        CertificateRequest::of_authority(&*signer, name, path_length, &identifier)
     }
 
     /// Writes requests for the leaves of `plan` that are due and whose authority's key is not

@@ -57,11 +57,39 @@ fn an_offline_root_signs_an_authority_and_its_leaves_are_renewed() {
         );
         export(&store, folder, "server-ca", new_key);
         sign(folder, "ca", "root", "-sha384", CA);
+        let here = KeyPlace::Here;
+        if !new_key {
+            // OpenSSL's own identifier: the leaves that are out name the key by another.
+            let pki = Pki::open(&store).unwrap();
+            let other = bundle(folder, &["ca.crt", "root.crt"]);
+            let judged = |signed| {
+                let now = SystemClock.now();
+                pki.judge_import(&diagnostic(), "server-ca", signed, here, now)
+            };
+            let refused = judged(other).unwrap_err().to_string();
+            assert!(refused.contains("subject key identifier is"), "{refused}");
+            // With none at all, too.
+            let none = CA.replace("=hash", "=none");
+            sign(folder, "ca", "root", "-sha384", &none);
+            let refused = judged(bundle(folder, &["ca.crt", "root.crt"])).unwrap_err();
+            assert!(
+                refused.to_string().contains("identifier is none"),
+                "{refused}"
+            );
+            // The request says which it must be.
+            let copied = CA.replace("subjectKeyIdentifier=hash\n", "");
+            sign(
+                folder,
+                "ca",
+                "root",
+                "-sha384 -copy_extensions copy",
+                &copied,
+            );
+        }
         let before = store.snapshot();
 
         // Without its root, and for another authority: refused, logged, nothing else changed.
         let pki = Pki::open(&store).unwrap();
-        let here = KeyPlace::Here;
         for (name, files, expected) in [
             ("server-ca", &["ca.crt"][..], "no root"),
             (

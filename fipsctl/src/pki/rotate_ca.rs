@@ -7,6 +7,7 @@ use fips_boundary::certs::pki::rotation::Advance;
 use fips_boundary::certs::{Clock, SystemClock};
 
 use super::rotation::{change, look, print_confirmable, print_outlines, print_status};
+use super::unlock::UnlockArgs;
 use crate::cli::Format;
 use crate::exit::Failure;
 
@@ -31,13 +32,17 @@ Examples:
 Examples:
   fipsctl pki rotate-ca rollback ./server etcd/server-ca --dry-run
   fipsctl pki rotate-ca rollback ./server etcd/server-ca")]
-    Rollback(StepArgs),
+    Rollback(SigningArgs),
     /// Prepare a rotation: make the new key and certificate, cross-signed both ways.
     #[command(after_help = "\
+The new key is made in the form of the old one: as a file, or sealed. One on a token is made there
+first, and named.
+
 Examples:
   fipsctl pki rotate-ca start ./server etcd/server-ca --dry-run
-  fipsctl pki rotate-ca start ./server etcd/server-ca")]
-    Start(StepArgs),
+  fipsctl pki rotate-ca start ./server etcd/server-ca
+  fipsctl pki rotate-ca start ./server server-ca --ca-key 'pkcs11:token=cp;object=server-ca-2?module-path=/usr/lib/vendor/libpkcs11.so&x-cmvp=4567' --pin-fd 3 3<pin")]
+    Start(StartArgs),
     /// Show how far rotations are and what keeps them from going on; exit 1 when one is under way. Needs no open gate.
     #[command(after_help = "\
 Examples:
@@ -79,10 +84,28 @@ pub(crate) struct StepArgs {
     dry_run: bool,
 }
 
+/// A step that signs.
+#[derive(Debug, Args)]
+pub(crate) struct SigningArgs {
+    #[command(flatten)]
+    step: StepArgs,
+    #[command(flatten)]
+    unlock: UnlockArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    #[command(flatten)]
+    signing: SigningArgs,
+    /// The new key, which is on a token already, as an RFC 7512 URI.
+    #[arg(long, value_name = "URI")]
+    ca_key: Option<String>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct NextArgs {
     #[command(flatten)]
-    step: StepArgs,
+    signing: SigningArgs,
     /// Skip checkpoints that were not confirmed, and record that. Skips nothing else.
     #[arg(long)]
     force: bool,
@@ -115,7 +138,7 @@ pub(super) fn run(command: RotateCaCommand) -> Result<u8, Failure> {
                     print_confirmable(&checkpoint, output)
                 });
             }
-            change(&dir, output, |pki, boundary| {
+            change(&dir, None, output, |pki, boundary| {
                 let rotation = pki.rotation(&name)?;
                 rotation.confirm(boundary, &checkpoint, &SystemClock)
             })
@@ -125,15 +148,16 @@ pub(super) fn run(command: RotateCaCommand) -> Result<u8, Failure> {
             advance.force = args.force;
             advance.give_up = args.give_up;
             advance.keep_old_key = args.keep_old_key;
-            let LookArgs { dir, name, output } = args.step.which;
-            if args.step.dry_run {
+            let SigningArgs { step, unlock } = args.signing;
+            let LookArgs { dir, name, output } = step.which;
+            if step.dry_run {
                 return look(&dir, |pki, diagnostic| {
                     let rotation = pki.rotation(&name)?;
                     let outline = rotation.outline_next(&advance, diagnostic, now)?;
                     print_outlines(&[outline], output)
                 });
             }
-            change(&dir, output, |pki, boundary| {
+            change(&dir, Some(&unlock), output, |pki, boundary| {
                 let rotation = pki.rotation(&name)?;
                 rotation.next(boundary, &advance, &SystemClock)
             })
@@ -142,28 +166,38 @@ pub(super) fn run(command: RotateCaCommand) -> Result<u8, Failure> {
             let outlines = pki.rotation(&name)?.plan(diagnostic, now)?;
             print_outlines(&outlines, output)
         }),
-        RotateCaCommand::Rollback(StepArgs { which, dry_run }) => {
-            let LookArgs { dir, name, output } = which;
-            if dry_run {
+        RotateCaCommand::Rollback(SigningArgs { step, unlock }) => {
+            let LookArgs { dir, name, output } = step.which;
+            if step.dry_run {
                 return look(&dir, |pki, _| {
                     let outline = pki.rotation(&name)?.outline_rollback()?;
                     print_outlines(&[outline], output)
                 });
             }
-            change(&dir, output, |pki, boundary| {
+            change(&dir, Some(&unlock), output, |pki, boundary| {
                 pki.rotation(&name)?.rollback(boundary, &SystemClock)
             })
         }
-        RotateCaCommand::Start(StepArgs { which, dry_run }) => {
-            let LookArgs { dir, name, output } = which;
-            if dry_run {
+        RotateCaCommand::Start(StartArgs { signing, ca_key }) => {
+            let ca_key = ca_key.as_deref().map(super::key::uri).transpose()?;
+            let SigningArgs { step, unlock } = signing;
+            let LookArgs { dir, name, output } = step.which;
+            if step.dry_run {
                 return look(&dir, |pki, diagnostic| {
-                    let outline = pki.rotation(&name)?.outline_start(diagnostic, now)?;
+                    let rotation = pki.rotation(&name)?;
+                    let outline = match &ca_key {
+                        Some(key) => rotation.outline_start_on_token(key, diagnostic, now)?,
+                        None => rotation.outline_start(diagnostic, now)?,
+                    };
                     print_outlines(&[outline], output)
                 });
             }
-            change(&dir, output, |pki, boundary| {
-                pki.rotation(&name)?.start(boundary, &SystemClock)
+            change(&dir, Some(&unlock), output, |pki, boundary| {
+                let rotation = pki.rotation(&name)?;
+                match &ca_key {
+                    Some(key) => rotation.start_on_token(boundary, key, &SystemClock),
+                    None => rotation.start(boundary, &SystemClock),
+                }
             })
         }
         RotateCaCommand::Status(args) => look(&args.dir, |pki, diagnostic| {

@@ -107,7 +107,7 @@ pub(super) fn run(command: RotateSaCommand) -> Result<u8, Failure> {
                     print_confirmable(&checkpoint, output)
                 });
             }
-            change(&dir, output, |pki, boundary| {
+            change(&dir, None, output, |pki, boundary| {
                 let rotation = pki.key_rotation(name.as_deref())?;
                 rotation.confirm(boundary, &checkpoint, &SystemClock)
             })
@@ -123,7 +123,7 @@ pub(super) fn run(command: RotateSaCommand) -> Result<u8, Failure> {
                     print_outlines(&[rotation.outline_next(&advance, now)?], output)
                 });
             }
-            change(&dir, output, |pki, boundary| {
+            change(&dir, None, output, |pki, boundary| {
                 let rotation = pki.key_rotation(name.as_deref())?;
                 rotation.next(boundary, &advance, &SystemClock)
             })
@@ -139,7 +139,7 @@ pub(super) fn run(command: RotateSaCommand) -> Result<u8, Failure> {
                     print_outlines(&[outline], output)
                 });
             }
-            change(&dir, output, |pki, boundary| {
+            change(&dir, None, output, |pki, boundary| {
                 let rotation = pki.key_rotation(name.as_deref())?;
                 rotation.rollback(boundary, &SystemClock)
             })
@@ -155,7 +155,7 @@ pub(super) fn run(command: RotateSaCommand) -> Result<u8, Failure> {
                     print_outlines(&[outline], output)
                 });
             }
-            change(&dir, output, |pki, boundary| {
+            change(&dir, None, output, |pki, boundary| {
                 let rotation = pki.key_rotation(name.as_deref())?;
                 rotation.start(boundary, longest_token, &SystemClock)
             })

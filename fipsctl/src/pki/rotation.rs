@@ -8,6 +8,7 @@ use fips_boundary::certs::{Error, Pki};
 use fips_boundary::core::{Boundary, Diagnostic};
 use serde::Serialize;
 
+use super::unlock::UnlockArgs;
 use crate::cli::Format;
 use crate::exit::{self, Failure};
 use crate::{boundary, output, table};
@@ -23,16 +24,21 @@ pub(super) fn look(
     show(&Pki::open(&store)?, &diagnostic)
 }
 
-/// Takes a step, and prints what it did.
+/// Takes a step, and prints what it did. `unlock` opens what a step signs with.
 pub(super) fn change(
     dir: &Path,
+    unlock: Option<&UnlockArgs>,
     format: Format,
     step: impl FnOnce(&Pki<'_>, &Boundary) -> Result<Step, Error>,
 ) -> Result<u8, Failure> {
     let boundary = boundary::enter()?;
+    let unlock = unlock.map(UnlockArgs::unlock).transpose()?;
     let store = DirStore::open(dir)?;
     super::tell_recovery(dir, &store);
-    let pki = Pki::open(&store)?;
+    let mut pki = Pki::open(&store)?;
+    if let Some(unlock) = unlock {
+        pki = pki.with_unlock(unlock);
+    }
     let done = {
         let _spinner = output::spinner("making keys and certificates");
         step(&pki, &boundary)?

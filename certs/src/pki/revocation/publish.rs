@@ -15,7 +15,6 @@ use crate::clock::{Clock, FixedClock};
 use crate::crl::{Register, RevocationListParams, key_id};
 use crate::error::Error;
 use crate::issue::Authority;
-use crate::key;
 use crate::pki::Pki;
 use crate::pki::init::{apply, diagnostic};
 use crate::pki::read_back::Staged;
@@ -159,13 +158,14 @@ impl Pki<'_> {
         for (name, planned) in by_authority {
             let entry = self.known_authority(name)?;
             let issuer = self.issuer(boundary, &diagnostic, entry, now)?;
-            let beside = self.rotation(name)?.beside()?;
+            let rotation = self.rotation(name)?;
+            let beside = rotation.beside()?;
             let other = match beside
                 .as_ref()
                 .and_then(|one| Some((one, one.key.as_ref()?)))
             {
                 Some((one, key)) => {
-                    let key = key::from_pem(boundary, key)?;
+                    let key = rotation.sign_with(boundary, key)?;
                     let authority = Authority::load(one.certificate.clone(), key)?;
                     signs_lists(&one.certificate, now).then_some(authority)
                 }

@@ -1,9 +1,8 @@
 //! The other key that is trusted while a rotation is under way.
 
-use zeroize::Zeroizing;
-
 use super::journal::Identity;
-use super::{Phase, Rotation};
+use super::signing::Which;
+use super::{KeyAt, Phase, Rotation};
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::pki::files;
@@ -13,8 +12,8 @@ use crate::pki::revocation::Side;
 pub(in crate::pki) struct Beside {
     pub(in crate::pki) side: Side,
     pub(in crate::pki) certificate: Certificate,
-    /// The key's file; none when a recovery replaced it.
-    pub(in crate::pki) key: Option<Zeroizing<Vec<u8>>>,
+    /// Where its key lies; none when a recovery replaced it.
+    pub(in crate::pki) key: Option<KeyAt>,
 }
 
 impl Rotation<'_> {
@@ -24,29 +23,24 @@ impl Rotation<'_> {
             return Ok(None);
         };
         let authorities = self.authorities(&journal)?;
-        let paths = &self.paths;
-        let (side, path, key, wanted): (_, _, _, Option<&Identity>) = match journal.phase {
-            Phase::TrustBoth => (
-                Side::New,
-                &paths.new,
-                &paths.new_key,
-                Some(&authorities.new),
-            ),
-            Phase::IssueFromNew => {
-                let old = authorities.old.as_ref();
-                (Side::Old, &paths.before, &paths.old_key, old)
-            }
+        let (side, path, wanted): (_, _, Option<&Identity>) = match journal.phase {
+            Phase::TrustBoth => (Side::New, &self.paths.new, Some(&authorities.new)),
+            Phase::IssueFromNew => (Side::Old, &self.paths.before, authorities.old.as_ref()),
             Phase::Prepare | Phase::Retire => return Ok(None),
         };
         let found =
             files::certificates(self.pki.store, path).map_err(|why| self.lost(path, &why))?;
-        self.proven_first(found, wanted, path)
-            .and_then(|certificate| {
-                Ok(Some(Beside {
-                    side,
-                    certificate,
-                    key: self.pki.store.read(key)?,
-                }))
-            })
+        let certificate = self.proven_first(found, wanted, path)?;
+        let which = Which::signs(journal.phase).other();
+        let key = match self.key_at(authorities, which, journal.phase)? {
+            _ if authorities.recovery.is_some() && which == Which::Old => None,
+            KeyAt::File(path) if self.pki.store.read(&path)?.is_none() => None,
+            key => Some(key),
+        };
+        Ok(Some(Beside {
+            side,
+            certificate,
+            key,
+        }))
     }
 }

@@ -10,7 +10,8 @@ use super::checkpoint::{Checkpoint, Role};
 use super::paths::Paths;
 use crate::certificate::Certificate;
 use crate::error::Error;
-use crate::store::Store;
+use crate::key::KeySource;
+use crate::store::{EntryPath, Store};
 
 /// The version of the journal's form.
 const VERSION: u32 = 1;
@@ -73,6 +74,15 @@ pub struct Authorities {
     pub given_up: Vec<String>,
     /// Why the old authority was replaced without its help, where it was: a recovery.
     pub recovery: Option<String>,
+    /// Where the old key lies; in a file when nothing is said.
+    #[serde(default, skip_serializing_if = "is_file")]
+    pub old_key: KeySource,
+    /// Where the new key lies; in a file when nothing is said.
+    #[serde(default, skip_serializing_if = "is_file")]
+    pub new_key: KeySource,
+    /// The file of the key that signs, where one of the two lies in a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<String>,
 }
 
 /// A certificate, by which it is found again.
@@ -196,6 +206,9 @@ impl Journal {
             {
                 return Err("a serial number is not in hexadecimal".to_owned());
             }
+            if let Some(path) = &authorities.key_file {
+                EntryPath::new(path.clone()).map_err(|error| error.to_string())?;
+            }
         }
         Ok(journal)
     }
@@ -299,6 +312,10 @@ pub(super) fn sha256(content: &[u8]) -> Result<String, Error> {
         source,
     })?;
     Ok(HEXLOWER.encode(digest.as_ref()))
+}
+
+fn is_file(source: &KeySource) -> bool {
+    *source == KeySource::File
 }
 
 fn whole_seconds(now: OffsetDateTime) -> OffsetDateTime {

@@ -15,6 +15,7 @@ mod outline;
 mod paths;
 mod phase;
 mod replace;
+mod signing;
 mod start;
 mod status;
 mod step;
@@ -36,6 +37,8 @@ pub use outline::Outline;
 pub use phase::Phase;
 pub use status::Status;
 pub use step::{Advance, Step};
+
+pub(super) use signing::KeyAt;
 
 use paths::Paths;
 

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 
 use super::{Advance, Checkpoint, Phase, Role, Rotation};
 use crate::error::Error;
+use crate::key::Pkcs11Uri;
 
 /// What a step would do.
 #[derive(Clone, Debug, Serialize)]
@@ -60,6 +61,26 @@ impl Rotation<'_> {
     ) -> Result<Outline, Error> {
         let blocked = self.start_blocked(diagnostic, now)?;
         Ok(self.outline(None, Some(Phase::Prepare), blocked))
+    }
+
+    /// What [`start_on_token`](Self::start_on_token) would do. Whether the token has the key is
+    /// seen when it signs.
+    ///
+    /// # Errors
+    ///
+    /// As [`plan`](Self::plan).
+    pub fn outline_start_on_token(
+        &self,
+        key: &Pkcs11Uri,
+        diagnostic: &Diagnostic,
+        now: OffsetDateTime,
+    ) -> Result<Outline, Error> {
+        let blocked = self.blocked_start(Some(key), diagnostic, now)?;
+        let mut outline = self.outline(None, Some(Phase::Prepare), blocked);
+        outline
+            .written
+            .retain(|file| *file != self.paths.new_key.as_str());
+        Ok(outline)
     }
 
     /// What [`next`](Self::next) would do.

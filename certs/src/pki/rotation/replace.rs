@@ -11,10 +11,10 @@ use super::{Phase, Rotation, Step, stage_journal};
 use crate::certificate::Certificate;
 use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
-use crate::key;
 use crate::pki::files;
 use crate::pki::init::{apply, diagnostic};
 use crate::pki::issuer::{Issuer, KEY_ELSEWHERE};
+use crate::pki::keys;
 use crate::pki::read_back::Staged;
 use crate::pki::report::Issued;
 use crate::pki::revocation::{Side, Signers};
@@ -60,9 +60,11 @@ impl Rotation<'_> {
         for path in paths.staged() {
             staged = staged.remove(path);
         }
-        let key = key::generate(boundary, entry.key_type)?;
-        staged = staged.key(live, &key)?;
-        let (authority, chain) = self.make(boundary, &diagnostic, key, &moment)?;
+        let source = self.pki.catalogue.key_source(&entry.name);
+        let unlock = &*self.pki.unlock;
+        let signer;
+        (staged, signer) = keys::new_signer(boundary, staged, entry, source, Some(live), unlock)?;
+        let (authority, chain) = self.make(boundary, &diagnostic, signer, &moment)?;
         let new = authority.certificate().clone();
         staged = staged.log(made(&entry.name, &new)?);
         let phase = if trusted {
@@ -84,6 +86,9 @@ impl Rotation<'_> {
             trust: sha256(&file)?,
             given_up: Vec::new(),
             recovery: Some(why.to_owned()),
+            old_key: source.clone(),
+            new_key: source.clone(),
+            key_file: Some(live.to_string()),
         }));
         if trusted {
             staged = staged.bytes(&paths.before, Secrecy::Public, before).bytes(

@@ -1,6 +1,7 @@
 //! Preparing a rotation: the new authority, certified by itself and by the old one.
 
-use fips_core::signing::PrivateKey;
+use std::sync::Arc;
+
 use fips_core::{Boundary, Diagnostic};
 use time::OffsetDateTime;
 
@@ -12,12 +13,12 @@ use crate::audit::{Event, EventKind};
 use crate::certificate::Certificate;
 use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
-use crate::issue::{Authority, AuthorityParams};
-use crate::key;
+use crate::issue::{Authority, AuthorityParams, Signer};
+use crate::key::{KeySource, Pkcs11Uri};
 use crate::pki::bundle::Bundle;
-use crate::pki::files::{self, Pair};
+use crate::pki::files::Pair;
 use crate::pki::init::{ROOM, apply, diagnostic};
-use crate::pki::issuer::KEY_ELSEWHERE;
+use crate::pki::keys;
 use crate::pki::read_back::Staged;
 use crate::pki::report::Issued;
 use crate::pki::row::Status;
@@ -33,10 +34,39 @@ impl Rotation<'_> {
     /// [`Error::Rotation`] when one is under way, or the authority cannot be rotated, with the
     /// reason; [`Error::Gate`]; failures of the module and the store.
     pub fn start(&self, boundary: &Boundary, clock: &dyn Clock) -> Result<Step, Error> {
+        self.prepare(boundary, None, clock)
+    }
+
+    /// As [`start`](Self::start), for a new key that is on a token already, wherever the old
+    /// one lies: no key is made.
+    ///
+    /// From the phase on in which the new key signs, the record says that it is there:
+    /// [open](crate::Pki::open) the PKI again after that step, and after the one back.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start); [`Error::Signer`] when the token has no such key, or will
+    /// not sign; [`Error::Rotation`] when it is the old one.
+    pub fn start_on_token(
+        &self,
+        boundary: &Boundary,
+        key: &Pkcs11Uri,
+        clock: &dyn Clock,
+    ) -> Result<Step, Error> {
+        self.prepare(boundary, Some(key), clock)
+    }
+
+    fn prepare(
+        &self,
+        boundary: &Boundary,
+        token: Option<&Pkcs11Uri>,
+        clock: &dyn Clock,
+    ) -> Result<Step, Error> {
         self.pki.admit(Some(boundary.status().opening()))?;
         let diagnostic = diagnostic()?;
         let now = clock.now();
-        if let Some(why) = self.start_blocked(&diagnostic, now)?.into_iter().next() {
+        let blocked = self.blocked_start(token, &diagnostic, now)?;
+        if let Some(why) = blocked.into_iter().next() {
             return Err(self.refuse(why));
         }
         let moment = FixedClock::new(now);
@@ -51,9 +81,18 @@ impl Rotation<'_> {
             .ok_or_else(|| self.refuse("its file is empty"))?;
 
         let mut staged = Staged::new(format!("rotate {}: {}", entry.name, Phase::Prepare));
-        let key = key::generate(boundary, entry.key_type)?;
-        staged = staged.key(&self.paths.new_key, &key)?;
-        let (new, chain) = self.make(boundary, &diagnostic, key, &moment)?;
+        let old_key = self.pki.catalogue.key_source(&entry.name).clone();
+        let new_key = match token {
+            Some(uri) => KeySource::Pkcs11(uri.clone()),
+            None => old_key.clone(),
+        };
+        let (unlock, place) = (&*self.pki.unlock, Some(&self.paths.new_key));
+        let signer;
+        (staged, signer) = keys::new_signer(boundary, staged, entry, &new_key, place, unlock)?;
+        if Signer::public_key(&*signer) == first.public_key() {
+            return Err(self.refuse("the key on the token is the one that signs already"));
+        }
+        let (new, chain) = self.make(boundary, &diagnostic, signer, &moment)?;
         let mut issued = vec![Issued {
             old_serial: Some(first.serial()),
             old_expires: Some(first.not_after()),
@@ -94,6 +133,9 @@ impl Rotation<'_> {
                 trust: sha256(&before)?,
                 given_up: Vec::new(),
                 recovery: None,
+                old_key,
+                new_key,
+                key_file: entry.key.as_ref().map(ToString::to_string),
             })),
             now,
         );
@@ -130,12 +172,28 @@ impl Rotation<'_> {
         diagnostic: &Diagnostic,
         now: OffsetDateTime,
     ) -> Result<Vec<String>, Error> {
+        self.blocked_start(None, diagnostic, now)
+    }
+
+    pub(super) fn blocked_start(
+        &self,
+        token: Option<&Pkcs11Uri>,
+        diagnostic: &Diagnostic,
+        now: OffsetDateTime,
+    ) -> Result<Vec<String>, Error> {
         let entry = self.entry;
         let mut why = Vec::new();
         if let Some(journal) = self.journal()?.filter(|journal| !journal.is_done()) {
             why.push(super::under_way(&journal));
         }
-        why.extend(self.pki.key_out_of_reach(entry));
+        why.extend(match (token, self.pki.catalogue.key_source(&entry.name)) {
+            (None, _) | (_, KeySource::External) => self.pki.key_out_of_reach(entry),
+            (Some(_), _) if self.pki.record.is_none() => Some(
+                "this PKI has no record yet that could say where its key lies: renew once"
+                    .to_owned(),
+            ),
+            (Some(_), _) => None,
+        });
         let mut below = self.pki.catalogue.authorities().iter();
         if let Some(below) = below.find(|one| one.issuer.as_deref() == Some(entry.name.as_str())) {
             why.push(format!(
@@ -176,7 +234,7 @@ impl Rotation<'_> {
         &self,
         boundary: &Boundary,
         diagnostic: &Diagnostic,
-        key: PrivateKey,
+        key: Arc<dyn Signer>,
         moment: &FixedClock,
     ) -> Result<(Authority, Vec<Certificate>), Error> {
         let entry = self.entry;
@@ -227,15 +285,7 @@ impl Rotation<'_> {
                 ..Crossed::default()
             });
         }
-        let path = self
-            .entry
-            .key
-            .as_ref()
-            .ok_or_else(|| self.refuse(KEY_ELSEWHERE))?;
-        let file = files::content(self.pki.store, path)
-            .and_then(|file| file.ok_or_else(|| format!("{path} is missing")))
-            .map_err(|why| self.refuse(why))?;
-        let signer = Authority::load(old.clone(), key::from_pem(boundary, &file)?)?;
+        let signer = Authority::load(old.clone(), self.pki.signer(boundary, self.entry)?)?;
         let mut crossed = Crossed::default();
         let mut note = |made: Result<Certificate, Error>| match made {
             Ok(cross) => Ok(Some(cross)),

@@ -6,15 +6,16 @@ use time::OffsetDateTime;
 
 use super::held::Held;
 use super::journal::{Authorities, Journal, Rotated, sha256};
+use super::signing::{KeyAt, Which};
 use super::{Checkpoint, Paths, Phase, Rotation, next_phase, pass, stage_journal};
 use crate::audit::{Event, EventKind};
 use crate::clock::{Clock, FixedClock};
 use crate::error::Error;
 use crate::issue::Authority;
-use crate::key;
+use crate::key::KeySource;
 use crate::pki::files::Pair;
 use crate::pki::init::{apply, diagnostic};
-use crate::pki::issuer::{Issuer, KEY_ELSEWHERE};
+use crate::pki::issuer::Issuer;
 use crate::pki::read_back::Staged;
 use crate::pki::report::Report;
 use crate::pki::revocation::{Side, Signers, signs_lists};
@@ -62,10 +63,15 @@ impl Step {
         report: Report,
     ) -> Self {
         let mut remarks = Vec::new();
-        if let Some(Rotated::Authority(authorities)) = journal.map(|journal| &journal.subject)
-            && let Some(why) = &authorities.uncrossed
+        if let Some(journal) = journal
+            && let Rotated::Authority(authorities) = &journal.subject
         {
-            remarks.push(format!("not cross-signed both ways: {why}"));
+            if let Some(why) = &authorities.uncrossed {
+                remarks.push(format!("not cross-signed both ways: {why}"));
+            }
+            if journal.phase == Phase::Retire {
+                remarks.extend(stays_on_token(&authorities.old_key));
+            }
         }
         Self {
             name: name.to_owned(),
@@ -76,6 +82,16 @@ impl Step {
             checkpoints: journal.map(Journal::open).unwrap_or_default(),
             remarks,
         }
+    }
+}
+
+/// What is to be said of a key that is needed no more and that a token holds.
+fn stays_on_token(key: &KeySource) -> Option<String> {
+    match key {
+        KeySource::Pkcs11(uri) => Some(format!(
+            "a key that is needed no more stays on its token; remove it there: {uri}"
+        )),
+        _ => None,
     }
 }
 
@@ -297,31 +313,18 @@ impl Rotation<'_> {
         let file = held.file(to);
         let trust = sha256(&file)?;
         staged = staged.bytes(&entry.certificate, Secrecy::Public, file);
-        let live = entry
-            .key
-            .as_ref()
-            .ok_or_else(|| self.refuse(KEY_ELSEWHERE))?;
-        let key = if changes_hands {
+        let authorities = self.authorities(journal)?;
+        let signs = Which::signs(to);
+        let key = self.key_at(authorities, signs, journal.phase)?;
+        if changes_hands {
             staged = self.stage_nochain(staged, &held, to)?;
-            let (from, aside) = if to == Phase::IssueFromNew {
-                (&paths.new_key, &paths.old_key)
-            } else {
-                (&paths.old_key, &paths.new_key)
-            };
-            let key = self.file(from)?;
-            staged = staged
-                .bytes(live, Secrecy::Secret, key.clone())
-                .bytes(aside, Secrecy::Secret, self.file(live)?)
-                .remove(from);
-            key
-        } else {
-            self.file(live)?
-        };
+            staged = self.hand_over(staged, authorities, journal.phase, to)?;
+        }
         let active = held
             .active(to)
             .ok_or_else(|| self.refuse("its file is empty"))?;
         // Loading proves that the two are a pair.
-        let authority = Authority::load(active.clone(), key::from_pem(boundary, &key)?)?;
+        let authority = Authority::load(active.clone(), self.sign_with(boundary, &key)?)?;
         let issuer = Issuer::of_bundle(authority, &bundle);
         let moment = FixedClock::new(now);
         let mut issued = Vec::new();
@@ -331,7 +334,7 @@ impl Rotation<'_> {
             staged = self.restage(boundary, diagnostic, staged, &issuer)?;
         }
         staged = self.restage_kubeconfigs(staged)?;
-        let other = self.other(boundary, &held, changes_hands, to, now)?;
+        let other = self.other(boundary, &held, journal, to, now)?;
         let signers = Signers {
             active: &issuer.authority,
             beside: other.as_ref().map(|(side, other)| (*side, other.as_ref())),
@@ -346,11 +349,13 @@ impl Rotation<'_> {
             authorities.given_up.extend(advance.give_up.iter().cloned());
         }
         if to == Phase::Retire {
-            if advance.keep_old_key {
-                let old = &self.authorities(journal)?.old;
+            let old = self.key_at(authorities, Which::Old, journal.phase)?;
+            // A token keeps its key by itself.
+            if let (true, KeyAt::File(file)) = (advance.keep_old_key, old) {
+                let old = &authorities.old;
                 let serial = old.as_ref().map_or("unknown", |old| &old.serial);
-                let old = Paths::archived(&entry.name, serial)?;
-                staged = staged.bytes(&old, Secrecy::Secret, self.file(&paths.old_key)?);
+                let archived = Paths::archived(&entry.name, serial)?;
+                staged = staged.bytes(&archived, Secrecy::Secret, self.file(&file)?);
             }
             for path in paths.staged() {
                 staged = staged.remove(path);
@@ -369,27 +374,20 @@ impl Rotation<'_> {
         &self,
         boundary: &Boundary,
         held: &Held,
-        changes_hands: bool,
+        journal: &Journal,
         to: Phase,
         now: OffsetDateTime,
     ) -> Result<Option<(Side, Option<Authority>)>, Error> {
-        let (side, certificate, file) = match to {
-            Phase::TrustBoth => (
-                Side::New,
-                held.active(Phase::IssueFromNew),
-                &self.paths.new_key,
-            ),
-            Phase::IssueFromNew => (Side::Old, held.old(), &self.paths.old_key),
+        let (side, certificate) = match to {
+            Phase::TrustBoth => (Side::New, held.active(Phase::IssueFromNew)),
+            Phase::IssueFromNew => (Side::Old, held.old()),
             Phase::Prepare | Phase::Retire => return Ok(None),
         };
-        // The key that signs until now lies in its place yet.
-        let file = match (changes_hands, &self.entry.key) {
-            (true, Some(live)) => live,
-            _ => file,
-        };
         let certificate = certificate.ok_or_else(|| self.refuse("its file is empty"))?;
-        let key = key::from_pem(boundary, &self.file(file)?)?;
-        let authority = Authority::load(certificate.clone(), key)?;
+        let which = Which::signs(to).other();
+        // Where it lies yet.
+        let key = self.key_at(self.authorities(journal)?, which, journal.phase)?;
+        let authority = Authority::load(certificate.clone(), self.sign_with(boundary, &key)?)?;
         // One that may not sign lists, as it was made elsewhere, never had one.
         Ok(Some((
             side,
@@ -441,13 +439,9 @@ impl Rotation<'_> {
             Vec::new(),
             now,
         )?;
-        Ok(Step::new(&self.entry.name, from, None, removed, report))
-    }
-
-    fn file(&self, path: &EntryPath) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
-        self.pki
-            .store
-            .read(path)?
-            .ok_or_else(|| self.refuse(format!("{path} is missing; restore it from a backup")))
+        let mut step = Step::new(&self.entry.name, from, None, removed, report);
+        let new = &self.authorities(journal)?.new_key;
+        step.remarks.extend(stays_on_token(new));
+        Ok(step)
     }
 }
