@@ -74,7 +74,7 @@ impl<'a> Transaction<'a> {
         };
         let staged = self.next_name();
         self.root
-            .create(&staged, Secrecy::Secret, &journal.to_bytes())?;
+            .create(&staged, Secrecy::Secret, &journal.to_bytes()?)?;
         self.root.rename(&staged, JOURNAL)?;
         self.committed = true;
         finish(self.root, &journal)
