@@ -9,6 +9,7 @@ use super::Phase;
 use super::checkpoint::{Checkpoint, Role};
 use super::paths::Paths;
 use crate::certificate::Certificate;
+use crate::clock::whole_second;
 use crate::error::Error;
 use crate::store::Store;
 
@@ -302,6 +303,5 @@ pub(super) fn sha256(content: &[u8]) -> Result<String, Error> {
 }
 
 fn whole_seconds(now: OffsetDateTime) -> OffsetDateTime {
-    let now = now.to_offset(time::UtcOffset::UTC);
-    now.replace_nanosecond(0).unwrap_or(now)
+    whole_second(now).unwrap_or(now)
 }
