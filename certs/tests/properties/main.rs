@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod names;
 mod validity;
 
 use std::sync::{Arc, LazyLock};
