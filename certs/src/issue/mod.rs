@@ -5,6 +5,8 @@ mod cross;
 mod encoder;
 mod leaf;
 mod signer;
+#[cfg(all(test, feature = "evaluation"))]
+mod tests;
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod names;
+mod serials;
 mod validity;
 
 use std::sync::{Arc, LazyLock};
