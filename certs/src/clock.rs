@@ -4,12 +4,19 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 
 /// Where everything here takes the time from, so that tests and recovery can move it.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// The time now, in UTC.
     fn now(&self) -> OffsetDateTime;
+}
+
+/// The second of UTC that `moment` lies in, as certificates, lists and logs keep it; `None` for a
+/// moment so near the ends of time that UTC has no date for it.
+pub(crate) fn whole_second(moment: OffsetDateTime) -> Option<OffsetDateTime> {
+    let moment = moment.checked_to_offset(UtcOffset::UTC)?;
+    moment.replace_nanosecond(0).ok()
 }
 
 /// The system's clock.

@@ -11,6 +11,8 @@ use crate::error::Error;
 
 /// The most characters of a common or organization name (RFC 5280, appendix A.1, upper bounds).
 const MOST_CHARACTERS: usize = 64;
+/// The most bytes of a DNS name as text (RFC 1035 §2.3.4), its wildcard among them.
+const MOST_DNS_BYTES: usize = 253;
 
 /// The subject of a certificate: a common name and, for Kubernetes, the group as organization.
 ///
@@ -122,7 +124,8 @@ pub enum SubjectAltName {
 }
 
 impl SubjectAltName {
-    /// A DNS name (RFC 1123 §2.1), perhaps `*.` before it (RFC 9525 §6.3).
+    /// A DNS name (RFC 1123 §2.1), perhaps `*.` before it (RFC 9525 §6.3). An underscore is taken,
+    /// as verifiers take it.
     ///
     /// # Errors
     ///
@@ -134,7 +137,7 @@ impl SubjectAltName {
             "it is an address, not a DNS name"
         } else if host.ends_with('.') {
             "it ends with a dot (RFC 5280 §4.2.1.6)"
-        } else if DnsName::try_from(host).is_err() {
+        } else if name.len() > MOST_DNS_BYTES || DnsName::try_from(host).is_err() {
             "it is no DNS name (RFC 1123 §2.1)"
         } else {
             return Ok(Self::Dns(name.to_ascii_lowercase()));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::event::{Event, EventKind};
+use crate::clock::whole_second;
 use crate::error::Error;
 
 /// One line of the log. An unknown field is an error, and so is any other way to write the
@@ -171,8 +172,7 @@ impl Entry {
 
 /// The moment as the log keeps it: whole seconds of UTC.
 pub(crate) fn to_second(moment: OffsetDateTime) -> OffsetDateTime {
-    let moment = moment.to_offset(time::UtcOffset::UTC);
-    moment.replace_nanosecond(0).unwrap_or(moment)
+    whole_second(moment).unwrap_or(moment)
 }
 
 /// The hash that the next line names.

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::list::{RevocationList, Scope};
 use super::register::{self, Register};
-use crate::clock::Clock;
+use crate::clock::{Clock, whole_second};
 use crate::error::Error;
 use crate::issue::{Authority, BACKDATE};
 use crate::names::SubjectAltName;
@@ -173,12 +173,9 @@ impl RevocationListParams {
         first: OffsetDateTime,
         last: OffsetDateTime,
     ) -> Option<(OffsetDateTime, OffsetDateTime)> {
-        let now = now
-            .to_offset(time::UtcOffset::UTC)
-            .replace_nanosecond(0)
-            .ok()?;
+        let now = whole_second(now)?;
         let begin = now.checked_sub(BACKDATE.try_into().ok()?)?.max(first);
-        let end = now.checked_add(self.lifetime.try_into().ok()?)?.min(last);
+        let end = whole_second(now.checked_add(self.lifetime.try_into().ok()?)?)?.min(last);
         (begin <= now && now < end).then_some((begin, end))
     }
 }

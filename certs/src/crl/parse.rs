@@ -15,6 +15,7 @@ use x509_parser::x509::X509Version;
 use super::der::{self, BIT_STRING, CONTEXT_0, GENERALIZED_TIME, INTEGER, SEQUENCE, UTC_TIME};
 use super::list::{Facts, ListedRevocation, Partial, Scope};
 use super::reason::RevocationReason;
+use super::register::is_serial;
 use crate::certificate::{distinguished_name, hexadecimal};
 
 /// `certificateIssuer` (RFC 5280 §5.3.3): an entry of an indirect list.
@@ -206,6 +207,12 @@ fn read_entry(
     entry: &RevokedCertificate<'_>,
 ) -> Result<ListedRevocation, String> {
     let serial = hexadecimal(entry.raw_serial());
+    // A register that took it over would not be read again.
+    if !is_serial(&serial) {
+        return Err(format!(
+            "lists {serial}, which is no serial number (RFC 5280 §4.1.2.2)"
+        ));
+    }
     let mut found = ListedRevocation {
         revoked_at: entry.revocation_date.to_datetime(),
         reason: RevocationReason::Unspecified,

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use super::list::RevocationList;
 use super::reason::RevocationReason;
 use crate::certificate::Certificate;
+use crate::clock::whole_second;
 use crate::error::Error;
 
 /// The version of the register's form.
@@ -267,6 +268,5 @@ pub(crate) fn is_serial(text: &str) -> bool {
 }
 
 fn whole(moment: OffsetDateTime) -> OffsetDateTime {
-    let moment = moment.to_offset(time::UtcOffset::UTC);
-    moment.replace_nanosecond(0).unwrap_or(moment)
+    whole_second(moment).unwrap_or(moment)
 }

@@ -6,7 +6,7 @@ use super::authority::distinguished_name;
 use super::encoder::EncodedKey;
 use super::{Authority, Validity, serial};
 use crate::certificate::Certificate;
-use crate::clock::Clock;
+use crate::clock::{Clock, whole_second};
 use crate::error::Error;
 
 impl Authority {
@@ -51,12 +51,13 @@ impl Authority {
             (Some(room), Some(own)) => Some(room.min(own)),
             (room, own) => room.or(own),
         };
-        let now = clock.now();
-        let left = other.not_after() - now;
-        let validity = std::time::Duration::try_from(left)
-            .ok()
-            .filter(|_| other.not_before() <= now)
-            .and_then(|left| Validity::new(now, left, Some(self.certificate())))
+        // What is left is counted from a whole second, or the last of them would be lost.
+        let validity = whole_second(clock.now())
+            .filter(|now| other.not_before() <= *now)
+            .and_then(|now| {
+                let left = (other.not_after() - now).try_into().ok()?;
+                Validity::new(now, left, Some(self.certificate()))
+            })
             .ok_or_else(|| refuse("one of the two is not valid now; see their dates"))?;
         let mut params = CertificateParams::default();
         params.not_before = validity.not_before.max(other.not_before());

@@ -5,6 +5,8 @@ mod cross;
 mod encoder;
 mod leaf;
 mod signer;
+#[cfg(all(test, feature = "evaluation"))]
+mod tests;
 
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use fips_core::random;
 use time::OffsetDateTime;
 
 use crate::certificate::Certificate;
+use crate::clock::whole_second;
 use crate::error::Error;
 
 pub(crate) use encoder::EncodedKey;
@@ -34,14 +37,13 @@ struct Validity {
 }
 
 impl Validity {
-    /// From a little before `now` on for `lifetime`, never outside of the issuer's.
+    /// From a little before `now` on for the whole seconds of `lifetime`, never outside of the
+    /// issuer's.
     fn new(now: OffsetDateTime, lifetime: Duration, issuer: Option<&Certificate>) -> Option<Self> {
-        let now = now
-            .to_offset(time::UtcOffset::UTC)
-            .replace_nanosecond(0)
-            .ok()?;
+        let now = whole_second(now)?;
         let mut not_before = now.checked_sub(BACKDATE.try_into().ok()?)?;
-        let mut not_after = now.checked_add(lifetime.try_into().ok()?)?;
+        // Part of a second cannot be written: left in, it would be a lifetime here and none there.
+        let mut not_after = whole_second(now.checked_add(lifetime.try_into().ok()?)?)?;
         if let Some(issuer) = issuer {
             not_before = not_before.max(issuer.not_before());
             not_after = not_after.min(issuer.not_after());

@@ -6,7 +6,7 @@ use fips_core::constant_time;
 use zeroize::Zeroizing;
 
 use super::change::{Action, Change, Secrecy};
-use super::folder::{Folder, MOST_ENTRY_BYTES};
+use super::folder::{Folder, MOST_ENTRY_BYTES, MOST_JOURNAL_BYTES};
 use super::journal::{JOURNAL, Journal, Step, StepAction, sha256, staged_name};
 use super::recovery::finish;
 use super::secrets::Secrets;
@@ -73,8 +73,8 @@ impl<'a> Transaction<'a> {
             steps: std::mem::take(&mut self.steps),
         };
         let staged = self.next_name();
-        let bytes = journal.to_bytes();
-        if bytes.len() > MOST_ENTRY_BYTES {
+        let bytes = journal.to_bytes()?;
+        if bytes.len() > MOST_JOURNAL_BYTES {
             return Err(Error::ChangeTooLong {
                 change: journal.reason,
                 entries: journal.steps.len(),

@@ -11,11 +11,16 @@ use zeroize::Zeroizing;
 
 use super::change::Secrecy;
 use super::disk::{Disk, Operation};
+use super::journal::JOURNAL;
 use crate::error::Error;
 
 /// The most bytes of one entry: far above a certificate list of any real size, low enough that
 /// a wrong file does not fill the memory.
 pub(super) const MOST_ENTRY_BYTES: usize = 16 * 1024 * 1024;
+
+/// The most bytes of the journal: a step of a rotation is one change, which writes each leaf below
+/// the authority, certificate and key; of some hundred thousand of those it has to tell.
+pub(super) const MOST_JOURNAL_BYTES: usize = 256 * 1024 * 1024;
 
 /// The mode of a new directory.
 const DIRECTORY_MODE: u32 = 0o700;
@@ -138,9 +143,6 @@ impl Folder {
     pub(super) fn create(&self, name: &str, secrecy: Secrecy, content: &[u8]) -> Result<(), Error> {
         let path = self.path.join(name);
         let mode = secrecy.mode();
-        if content.len() > MOST_ENTRY_BYTES {
-            return Err(self.too_large(name));
-        }
         let fail = |action, errno| failed(action, &path, errno);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
         let descriptor = self
@@ -422,11 +424,16 @@ fn plain_file(path: &Path, stat: &Stat, secrecy: Secrecy) -> Result<usize, Error
             allowed: secrecy.mode(),
         });
     }
+    let limit = if path.file_name().is_some_and(|name| name == JOURNAL) {
+        MOST_JOURNAL_BYTES
+    } else {
+        MOST_ENTRY_BYTES
+    };
     match usize::try_from(stat.st_size) {
-        Ok(size) if size <= MOST_ENTRY_BYTES => Ok(size),
+        Ok(size) if size <= limit => Ok(size),
         _ => Err(Error::TooLarge {
             path: path.to_owned(),
-            limit: MOST_ENTRY_BYTES,
+            limit,
         }),
     }
 }

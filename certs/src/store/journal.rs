@@ -18,7 +18,8 @@ use crate::error::Error;
 pub(super) const JOURNAL: &str = ".fips-journal";
 /// How the name of a staged file begins; two numbers follow.
 const STAGED: &str = ".fips-staged-";
-const VERSION: u32 = 1;
+/// Version 1 had no digest of itself.
+const VERSION: u32 = 2;
 
 /// A change that is decided.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ impl Journal {
     }
 
     /// The journal as it is written.
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         let entries = self.steps.iter().map(|step| {
             let path = step.path.as_str().to_owned();
             match &step.action {
@@ -77,14 +78,16 @@ impl Journal {
                 },
             }
         });
+        let entries: Vec<Entry> = entries.collect();
         let file = File {
             version: VERSION,
+            sha256: digest_of(&self.reason, &entries)?,
             reason: self.reason.clone(),
-            entries: entries.collect(),
+            entries,
         };
         let mut bytes = serde_json::to_vec_pretty(&file).unwrap_or_default();
         bytes.push(b'\n');
-        bytes
+        Ok(bytes)
     }
 }
 
@@ -105,6 +108,12 @@ pub(super) fn sha256(content: &[u8]) -> Result<String, Error> {
     Ok(HEXLOWER.encode(digest.as_ref()))
 }
 
+/// The digest of what a journal says. A damaged name would be as good a name: what is staged would
+/// go to another entry's place, or another entry be removed.
+fn digest_of(reason: &str, entries: &[Entry]) -> Result<String, Error> {
+    sha256(&serde_json::to_vec(&(VERSION, reason, entries)).unwrap_or_default())
+}
+
 /// A name for a staged file. The process number and a count keep it apart from every other
 /// one under the same lock, and the leading dot from every entry.
 pub(super) fn staged_name(count: u64) -> String {
@@ -123,6 +132,8 @@ pub(super) fn is_staged_name(name: &str) -> bool {
 #[serde(deny_unknown_fields)]
 struct File {
     version: u32,
+    /// Of the rest.
+    sha256: String,
     reason: String,
     entries: Vec<Entry>,
 }
@@ -147,6 +158,10 @@ impl TryFrom<File> for Journal {
                 "it is of version {}, this program knows version {VERSION}",
                 file.version
             ));
+        }
+        let digest = digest_of(&file.reason, &file.entries).map_err(|error| error.to_string())?;
+        if digest != file.sha256 {
+            return Err("its digest is not that of what it says: it was damaged".to_owned());
         }
         let mut seen = BTreeSet::new();
         let mut steps = Vec::with_capacity(file.entries.len());

@@ -6,7 +6,8 @@ use std::time::Duration;
 use fips_certs::crl::{
     ListRefused, Register, RevocationList, RevocationListParams, RevocationReason, Scope,
 };
-use fips_certs::{Authority, AuthorityParams, Certificate, Clock, Subject, SystemClock, key};
+use fips_certs::pki::Target;
+use fips_certs::{Authority, AuthorityParams, Certificate, Clock, Pki, Subject, SystemClock, key};
 use time::OffsetDateTime;
 
 use crate::common::{DAY, START, boundary, clock, diagnostic, made, openssl};
@@ -177,5 +178,62 @@ fn no_changed_or_cut_list_verifies() {
     }
     for file in [&b""[..], b"text", &store.content("tls/etcd/server-ca.crt")] {
         assert!(RevocationList::from_file(file).is_err());
+    }
+}
+
+/// A client's leaf of the PKI at `folder`, under a number its authority would not give.
+fn numbered(folder: &Path, serial: &str) -> Certificate {
+    openssl(
+        folder,
+        &format!(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -keyout \
+             odd.key -out odd.crt -subj /CN=odd -set_serial {serial} -CA tls/etcd/server-ca.crt \
+             -CAkey tls/etcd/server-ca.key -addext basicConstraints=critical,CA:FALSE"
+        ),
+    );
+    let odd = std::fs::read(folder.join("odd.crt")).unwrap();
+    Certificate::from_pem(&odd).unwrap().remove(0)
+}
+
+/// The register would not be read again with one too long, and the list would name another number
+/// for a negative one.
+#[test]
+fn a_serial_number_that_no_list_of_ours_can_name_is_not_revoked() {
+    let (store, clock) = (made(), clock());
+    let folder = tempfile::tempdir().unwrap();
+    store.write_to(folder.path());
+    let long = format!("0x{}", "7F".repeat(22));
+    for (serial, good) in [("-5", false), (&*long, false), ("5", true)] {
+        let target = Target::Certificate(Box::new(numbered(folder.path(), serial)));
+        let pki = Pki::open(&store).unwrap();
+        let reason = RevocationReason::Superseded;
+        let plan = pki.revocations(&diagnostic(), START, &[target], reason);
+        if good {
+            let list = RevocationListParams::default();
+            pki.revoke(&boundary(), &plan.unwrap(), &list, &clock)
+                .unwrap();
+            assert!(crate::list(&store).entry("05").is_some());
+        } else {
+            let refused = plan.unwrap_err().to_string();
+            assert!(refused.contains("RFC 5280 §4.1.2.2"), "{serial}: {refused}");
+        }
+    }
+}
+
+/// Nor does a register take it over from a list.
+#[test]
+fn a_list_with_a_serial_number_that_is_none_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    foreign_ca(folder);
+    for (serial, good) in [("7F".repeat(21), true), ("7F".repeat(22), false)] {
+        let line = format!("R\t301231235959Z\t261101000000Z\t{serial}\tunknown\t/CN=a\n");
+        std::fs::write(folder.join("index.txt"), line).unwrap();
+        openssl(
+            folder,
+            "ca -config ca.cnf -gencrl -out list.pem -crlexts plain",
+        );
+        let list = RevocationList::from_file(&std::fs::read(folder.join("list.pem")).unwrap());
+        assert_eq!(list.is_ok(), good, "{serial}");
     }
 }

@@ -126,6 +126,18 @@ impl Pki<'_> {
         now: OffsetDateTime,
     ) -> Result<Found<'_>, Error> {
         let (authority, issuer) = self.issuer_of(diagnostic, certificate)?;
+        // The register would not be read again with one that is too long, and the text of a
+        // negative one is another number's: the list would revoke that.
+        let negative = certificate.facts().serial.first() >= Some(&0x80);
+        if negative || !is_serial(&certificate.serial()) {
+            return Err(Error::Revocation {
+                what: certificate.subject().to_owned(),
+                why: "its serial number is negative or longer than 20 octets (RFC 5280 §4.1.2.2), \
+                      and no list can name it; rotate the authority, and peers stop trusting it \
+                      when the old key is retired"
+                    .to_owned(),
+            });
+        }
         let revocation = Revocation {
             // Also of one that does not name the key itself.
             issuer_key_id: key_id(&issuer),

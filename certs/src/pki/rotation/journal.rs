@@ -9,6 +9,7 @@ use super::Phase;
 use super::checkpoint::{Checkpoint, Role};
 use super::paths::Paths;
 use crate::certificate::Certificate;
+use crate::clock::whole_second;
 use crate::error::Error;
 use crate::key::KeySource;
 use crate::store::{EntryPath, Store};
@@ -319,6 +320,5 @@ fn is_file(source: &KeySource) -> bool {
 }
 
 fn whole_seconds(now: OffsetDateTime) -> OffsetDateTime {
-    let now = now.to_offset(time::UtcOffset::UTC);
-    now.replace_nanosecond(0).unwrap_or(now)
+    whole_second(now).unwrap_or(now)
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use super::*;
 use crate::store::Recovery;
-use crate::store::folder::MOST_ENTRY_BYTES;
+use crate::store::folder::{MOST_ENTRY_BYTES, MOST_JOURNAL_BYTES};
 
 #[test]
 fn names_that_leave_the_store_or_hide_are_refused() {
@@ -297,7 +297,7 @@ fn a_huge_entry_is_refused_either_way() {
 fn a_change_that_no_journal_holds_is_refused_before_it_is_decided() {
     let scratch = tempfile::tempdir().unwrap();
     let store = DirStore::create_or_open(scratch.path()).unwrap();
-    let reason = "r".repeat(MOST_ENTRY_BYTES);
+    let reason = "r".repeat(MOST_JOURNAL_BYTES);
     let change = Change::new(reason).put(path("tls/a"), Secrecy::Public, b"a".to_vec());
     match store.apply(&change, &accept) {
         Err(Error::ChangeTooLong { entries, .. }) => assert_eq!(entries, 1),

@@ -12,7 +12,7 @@ use super::*;
 use crate::store::Recovery;
 use crate::store::disk::{Disk, Operation};
 
-fn disk(faults: &Arc<Faults>) -> Disk {
+pub(super) fn disk(faults: &Arc<Faults>) -> Disk {
     Disk {
         faults: Some(Arc::clone(faults)),
     }
@@ -41,11 +41,11 @@ fn is_new(root: &Path, context: &str) -> bool {
 
 /// A folder in memory where there is one: thousands of syncs of a real disk take too long, and
 /// these tests see the order of the syncs, not their effect.
-fn fast_folder() -> tempfile::TempDir {
+pub(super) fn fast_folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
-fn prepared() -> tempfile::TempDir {
+pub(super) fn prepared() -> tempfile::TempDir {
     let scratch = fast_folder();
     let store = DirStore::create_or_open(scratch.path()).unwrap();
     store.apply(&old_set(), &accept).unwrap();
@@ -53,7 +53,7 @@ fn prepared() -> tempfile::TempDir {
 }
 
 /// How many operations opening takes, and what the change does after it.
-fn trace() -> (usize, Vec<(Operation, std::path::PathBuf)>) {
+pub(super) fn trace() -> (usize, Vec<(Operation, std::path::PathBuf)>) {
     let scratch = prepared();
     let faults = Arc::new(Faults::none());
     let store = DirStore::open_on(scratch.path(), disk(&faults)).unwrap();

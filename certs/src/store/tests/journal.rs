@@ -18,7 +18,8 @@ fn prepared(journal: &str) -> tempfile::TempDir {
 }
 
 fn journal(entries: &str) -> String {
-    format!(r#"{{"version":1,"reason":"by hand","entries":[{entries}]}}"#)
+    let digest = sha256(format!(r#"[2,"by hand",[{entries}]]"#).as_bytes()).unwrap();
+    format!(r#"{{"version":2,"sha256":"{digest}","reason":"by hand","entries":[{entries}]}}"#)
 }
 
 fn rename(to: &str, content: &[u8]) -> String {
@@ -33,8 +34,20 @@ fn a_journal_that_does_not_fit_is_refused_and_nothing_is_touched() {
     let cases = [
         ("", "EOF"),
         ("{}", "missing field"),
-        (&*journal("").replace(":1", ":2"), "version 2"),
+        (
+            &*journal("").replace("version\":2", "version\":1"),
+            "version 1",
+        ),
         (&*journal("").replace('}', r#","more":1}"#), "unknown field"),
+        // A name as good as the one that was written.
+        (
+            &*journal(&good).replace("ca.crt", "cb.crt"),
+            "it was damaged",
+        ),
+        (
+            &*journal(&good).replace("by hand", "by sand"),
+            "it was damaged",
+        ),
         (
             &*journal(&good.replace('}', r#","more":1}"#)),
             "unknown field",
@@ -142,7 +155,11 @@ fn what_is_written_is_what_is_read() {
             },
         ],
     };
-    fs::write(scratch.path().join(".fips-journal"), journal.to_bytes()).unwrap();
+    fs::write(
+        scratch.path().join(".fips-journal"),
+        journal.to_bytes().unwrap(),
+    )
+    .unwrap();
     set_mode(scratch.path().join(".fips-journal"), 0o600);
     let root = scratch.path();
     let root = crate::store::folder::Folder::open_root(root, Default::default()).unwrap();

@@ -1,5 +1,6 @@
 //! Tests of the directory store.
 
+mod arbitrary;
 mod basic;
 mod concurrent;
 mod crash;
