@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fips_certs::catalogue::{Catalogue, Options, Place, Program};
+use fips_certs::key::KeyType;
 use fips_certs::pki::rotation::{Advance, Phase};
 use fips_certs::pki::{Made, RenewalPolicy, Status, keys_as_found};
 use fips_certs::store::DirStore;
@@ -48,6 +49,10 @@ fn rke2s_tree_by_openssl() {
 fn options(program: Program) -> Options {
     let mut options = Options::new(program, "cp-1");
     options.node_ips = vec!["192.0.2.10".parse().unwrap()];
+    if program == Program::Kubeadm {
+        // Its public half tells what it is: RSA.
+        options.service_account_key = KeyType::P256;
+    }
     options
 }
 
