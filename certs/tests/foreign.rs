@@ -1,13 +1,13 @@
-//! Files another program made: OpenSSL's keys, authorities and trees.
+//! Files another program made: OpenSSL's keys and authorities. Its trees: `tests/trees`.
 
 mod common;
 
 use std::path::Path;
 
-use common::{DAY, MemoryStore, boundary, catalogue, diagnostic, openssl, row};
-use fips_certs::pki::{RenewalPolicy, Status, Thresholds};
+use common::{DAY, boundary, openssl, row};
+use fips_certs::pki::Status;
 use fips_certs::{
-    Authority, Certificate, Clock, Error, LeafParams, Pki, Subject, SystemClock, Usages, key,
+    Authority, Certificate, Clock, Error, LeafParams, Subject, SystemClock, Usages, key,
 };
 
 fn read(folder: &Path, file: &str) -> Vec<u8> {
@@ -161,160 +161,6 @@ fn an_authority_whose_name_would_change_is_refused_with_the_reason() {
         panic!("an authority without identifier was taken")
     };
     assert!(why.contains("subject key identifier"), "{why}");
-}
-
-/// A tree in RKE2's layout by the `openssl` program alone, with the habits of k3s: key
-/// encipherment on an elliptic key, no basic constraints on leaves, serial numbers of its own.
-fn tree(folder: &Path) {
-    for (name, subject) in [
-        ("client-ca", "/CN=rke2-client-ca@1700000000"),
-        ("server-ca", "/CN=rke2-server-ca@1700000000"),
-        ("request-header-ca", "/CN=rke2-request-header-ca@1700000000"),
-        ("etcd/server-ca", "/CN=etcd-server-ca@1700000000"),
-        ("etcd/peer-ca", "/CN=etcd-peer-ca@1700000000"),
-    ] {
-        std::fs::create_dir_all(folder.join("tls/etcd")).unwrap();
-        let name = format!("tls/{name}");
-        root(
-            folder,
-            &name,
-            subject,
-            "-addext keyUsage=critical,digitalSignature,keyCertSign",
-        );
-        std::fs::copy(
-            folder.join(format!("{name}.crt")),
-            folder.join(format!("{name}.nochain.crt")),
-        )
-        .unwrap();
-    }
-    for entry in catalogue().leaves() {
-        let parent = folder.join(entry.key_file().as_str());
-        std::fs::create_dir_all(parent.parent().unwrap()).unwrap();
-        let organization = entry.subject.organization();
-        let subject = format!(
-            "{}/CN={}",
-            organization
-                .map(|name| format!("/O={name}"))
-                .unwrap_or_default(),
-            entry.subject.common_name()
-        );
-        openssl(
-            folder,
-            &format!(
-                "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {} \
-                 -out request.csr -subj {subject}",
-                entry.key_file()
-            ),
-        );
-        let purposes: Vec<&str> = [
-            (entry.usages.server(), "serverAuth"),
-            (entry.usages.client(), "clientAuth"),
-        ]
-        .into_iter()
-        .filter_map(|(wanted, name)| wanted.then_some(name))
-        .collect();
-        let names: Vec<String> = entry
-            .names
-            .iter()
-            .map(|name| match name {
-                fips_certs::SubjectAltName::Ip(address) => format!("IP:{address}"),
-                name => format!("DNS:{name}"),
-            })
-            .collect();
-        let names = if names.is_empty() {
-            String::new()
-        } else {
-            format!("subjectAltName={}\n", names.join(","))
-        };
-        std::fs::write(
-            folder.join("extensions"),
-            format!(
-                "keyUsage=critical,digitalSignature,keyEncipherment\nextendedKeyUsage={}\n\
-                 authorityKeyIdentifier=keyid\n{names}",
-                purposes.join(",")
-            ),
-        )
-        .unwrap();
-        openssl(
-            folder,
-            &format!(
-                "x509 -req -in request.csr -CA tls/{0}.crt -CAkey tls/{0}.key -days 365 \
-                 -set_serial 0x1234 -extfile extensions -out {1}",
-                entry.issuer,
-                entry.file()
-            ),
-        );
-        let chain = [
-            read(folder, entry.file().as_str()),
-            read(folder, &format!("tls/{}.crt", entry.issuer)),
-        ];
-        std::fs::write(folder.join(entry.file().as_str()), chain.concat()).unwrap();
-    }
-}
-
-#[test]
-fn a_tree_of_another_program_is_read_and_renewed() {
-    let folder = tempfile::tempdir().unwrap();
-    tree(folder.path());
-    let store = MemoryStore::default();
-    for path in catalogue().paths() {
-        let file = folder.path().join(path.as_str());
-        if file.exists() {
-            store.set(path.as_str(), std::fs::read(file).unwrap());
-        }
-    }
-    assert!(matches!(Pki::open(&store), Err(Error::NoPki { .. })));
-    let pki = Pki::adopt(&store, catalogue()).unwrap();
-    let now = SystemClock.now();
-    let rows = pki
-        .check(&diagnostic(), now, Thresholds::default())
-        .unwrap();
-    for row in &rows {
-        let not_there = row.file.starts_with("cred/") || row.file == "tls/service.key";
-        let expected = if not_there { Status::Torn } else { Status::Ok };
-        assert_eq!(row.status, expected, "{row:?}");
-    }
-    assert_eq!(
-        row(&rows, "tls/client-admin.crt").serial.as_deref(),
-        Some("1234")
-    );
-
-    let mut policy = RenewalPolicy::default();
-    policy.force = true;
-    let plan = pki.renewals(&diagnostic(), now, &policy).unwrap();
-    let report = pki.renew(&boundary(), &plan, &SystemClock).unwrap();
-    assert_eq!(report.issued.len(), 15);
-    let pki = Pki::open(&store).unwrap();
-    let record = pki.record().unwrap();
-    assert_eq!(record.made, fips_certs::pki::Made::Adopted);
-    for row in pki
-        .check(&diagnostic(), now, Thresholds::default())
-        .unwrap()
-    {
-        // What is made once is not made anew.
-        let lost = [
-            "tls/service.key",
-            "cred/passwd",
-            "cred/encryption-config.json",
-        ];
-        let expected = if lost.contains(&row.file.as_str()) {
-            Status::Torn
-        } else {
-            Status::Ok
-        };
-        assert_eq!(row.status, expected, "{row:?}");
-    }
-    store.write_to(folder.path());
-    for entry in catalogue().leaves() {
-        openssl(
-            folder.path(),
-            &format!("verify -CAfile tls/{}.crt {}", entry.issuer, entry.file()),
-        );
-    }
-    assert!(matches!(
-        Pki::adopt(&store, catalogue()),
-        Err(Error::Exists { .. })
-    ));
 }
 
 #[test]

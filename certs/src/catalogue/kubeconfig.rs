@@ -38,8 +38,18 @@ pub struct Frame {
 /// The certificates that an embedding kubeconfig holds, each as its PEM file.
 pub(crate) struct User<'a> {
     pub(crate) authority: &'a [u8],
-    pub(crate) certificate: &'a [u8],
-    pub(crate) key: &'a [u8],
+    pub(crate) leaf: Leaf<'a>,
+}
+
+/// The user's leaf and key in an embedding kubeconfig.
+pub(crate) enum Leaf<'a> {
+    /// Each as its PEM file.
+    Data {
+        certificate: &'a [u8],
+        key: &'a [u8],
+    },
+    /// By the files that hold them: the kubelet's, which it renews itself.
+    Files { certificate: &'a str, key: &'a str },
 }
 
 /// A kubeconfig as read.
@@ -92,9 +102,13 @@ impl KubeconfigEntry {
             .map(|namespace| format!("    namespace: {}\n", scalar(namespace)))
             .unwrap_or_default();
         let embedded = user.map_or(0, |user| {
-            Base64::encoded_len(user.authority)
-                + Base64::encoded_len(user.certificate)
-                + Base64::encoded_len(user.key)
+            let leaf = match user.leaf {
+                Leaf::Data { certificate, key } => {
+                    Base64::encoded_len(certificate) + Base64::encoded_len(key)
+                }
+                Leaf::Files { certificate, key } => certificate.len() + key.len(),
+            };
+            Base64::encoded_len(user.authority) + leaf
         });
         // One allocation of the final size: a growing one leaves copies that are not wiped.
         let mut text = Zeroizing::new(String::with_capacity(4096 + embedded));
@@ -126,24 +140,59 @@ impl KubeconfigEntry {
             context = scalar(&frame.context),
             user = scalar(&frame.user),
         ));
-        match (&self.credentials, user) {
+        let (certificate, key) = match (&self.credentials, user.map(|user| &user.leaf)) {
             (
                 Credentials::Files {
                     certificate, key, ..
                 },
                 _,
-            ) => text.push_str(&format!(
-                "    client-certificate: {}\n    client-key: {}\n",
-                scalar(certificate),
-                scalar(key)
-            )),
-            (Credentials::Embedded, Some(user)) => {
-                data(&mut text, "client-certificate-data", user.certificate)?;
-                data(&mut text, "client-key-data", user.key)?;
+            ) => (certificate.as_str(), key.as_str()),
+            (Credentials::Embedded, Some(Leaf::Files { certificate, key })) => (*certificate, *key),
+            (Credentials::Embedded, Some(Leaf::Data { certificate, key })) => {
+                data(&mut text, "client-certificate-data", certificate)?;
+                data(&mut text, "client-key-data", key)?;
+                return Ok(text);
             }
-            (Credentials::Embedded, None) => {}
-        }
+            (Credentials::Embedded, None) => return Ok(text),
+        };
+        text.push_str(&format!(
+            "    client-certificate: {}\n    client-key: {}\n",
+            scalar(certificate),
+            scalar(key)
+        ));
         Ok(text)
+    }
+
+    /// Whether the user renews its leaf itself: the kubelet, whose kubeconfig then names the file
+    /// it keeps it in. Where it joined by a bootstrap token, it wrote the whole kubeconfig, with
+    /// names of its own (Kubernetes `pkg/kubelet/certificate/bootstrap`).
+    fn is_its_users(&self, found: &Found) -> bool {
+        self.optional && found.by_files_alone()
+    }
+
+    /// The whole text for such a user, whose names and files stay; none for another.
+    pub(crate) fn render_around(
+        &self,
+        found: &Found,
+        authority: &[u8],
+    ) -> Option<Result<Zeroizing<String>, Error>> {
+        let (Some(certificate), Some(key)) = (&found.files.certificate, &found.files.key) else {
+            return None;
+        };
+        self.is_its_users(found).then(|| {
+            let frame = Frame {
+                server: self.frame.server.clone(),
+                ..found.frame.clone()
+            };
+            let entry = Self {
+                frame,
+                ..self.clone()
+            };
+            entry.render(Some(&User {
+                authority,
+                leaf: Leaf::Files { certificate, key },
+            }))
+        })
     }
 
     /// What differs between a kubeconfig that was read and this one, the certificates aside.
@@ -158,11 +207,13 @@ impl KubeconfigEntry {
         };
         let (is, wanted) = (&found.frame, &self.frame);
         compare("its server", &is.server, &wanted.server);
-        compare("the name of its cluster", &is.cluster, &wanted.cluster);
-        compare("the name of its context", &is.context, &wanted.context);
-        compare("the name of its user", &is.user, &wanted.user);
-        let namespace = |frame: &Frame| frame.namespace.clone().unwrap_or_default();
-        compare("its namespace", &namespace(is), &namespace(wanted));
+        if !self.is_its_users(found) {
+            compare("the name of its cluster", &is.cluster, &wanted.cluster);
+            compare("the name of its context", &is.context, &wanted.context);
+            compare("the name of its user", &is.user, &wanted.user);
+            let namespace = |frame: &Frame| frame.namespace.clone().unwrap_or_default();
+            compare("its namespace", &namespace(is), &namespace(wanted));
+        }
         let data = [&found.authority, &found.certificate];
         match &self.credentials {
             Credentials::Files {
@@ -188,8 +239,7 @@ impl KubeconfigEntry {
                 }
             }
             Credentials::Embedded => {
-                // The kubelet's, once it renews its leaf itself.
-                if found.files != Files::NONE && !(self.optional && found.by_files_alone()) {
+                if found.files != Files::NONE && !self.is_its_users(found) {
                     differences.push("it names certificates by file, besides its data".into());
                 }
             }
@@ -424,14 +474,18 @@ mod tests {
         }
     }
 
+    const LEAF: Leaf<'_> = Leaf::Data {
+        certificate: b"leaf\n",
+        key: b"key\n",
+    };
+
     /// As client-go's `clientcmd` writes one (kubeadm's `admin.conf`).
     #[test]
     fn embedded_in_the_form_of_kubeadm_and_read_again() {
         let entry = entry(Credentials::Embedded);
         let user = User {
             authority: b"CA\n",
-            certificate: b"leaf\n",
-            key: b"key\n",
+            leaf: LEAF,
         };
         let text = entry.render(Some(&user)).unwrap();
         assert_eq!(
@@ -471,8 +525,7 @@ users:
         let wanted = entry(Credentials::Embedded);
         let user = User {
             authority: b"CA\n",
-            certificate: b"leaf\n",
-            key: b"key\n",
+            leaf: LEAF,
         };
         let text = wanted.render(Some(&user)).unwrap();
         for (from, to, reason) in [
@@ -497,8 +550,7 @@ users:
         let entry = entry(Credentials::Embedded);
         let user = User {
             authority: b"CA\n",
-            certificate: b"leaf\n",
-            key: b"key\n",
+            leaf: LEAF,
         };
         let good = entry.render(Some(&user)).unwrap();
         let two = good.replace("users:\n", "users:\n- name: more\n  user: {}\n");

@@ -22,7 +22,7 @@ pub use entry::{
     LeafEntry, PasswdUser, Place,
 };
 pub use kubeconfig::Frame;
-pub(crate) use kubeconfig::{Found, User};
+pub(crate) use kubeconfig::{Found, Leaf as UserLeaf, User};
 pub use node::NodeOptions;
 pub use options::{Admins, Options, Override, Program};
 

@@ -13,7 +13,7 @@ use crate::catalogue::{Catalogue, Options};
 use crate::certificate::Certificate;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::key::SubjectKey;
+use crate::key::{KeyType, PublicKey, SubjectKey};
 use crate::store::{Secrecy, Store};
 
 /// Changes `options` so that each entry has the kind of key it is found with in `store`, where
@@ -24,8 +24,8 @@ use crate::store::{Secrecy, Store};
 /// [`Error::Catalogue`] and [`Error::Name`] for options that make no sense.
 pub fn keys_as_found(store: &dyn Store, options: &mut Options) -> Result<(), Error> {
     let catalogue = Catalogue::new(options.clone())?;
-    let mut keep = |name: &str, wanted, certificate: Option<&Certificate>| {
-        let found = certificate.and_then(|certificate| certificate.key_type().ok());
+    let kind = |certificate: Option<&Certificate>| certificate?.key_type().ok();
+    let mut keep = |name: &str, wanted, found: Option<KeyType>| {
         if let Some(found) = found.filter(|found| *found != wanted) {
             let entry = options.overrides.entry(name.to_owned());
             entry.or_default().key_type.get_or_insert(found);
@@ -33,12 +33,20 @@ pub fn keys_as_found(store: &dyn Store, options: &mut Options) -> Result<(), Err
     };
     for entry in catalogue.authorities() {
         let found = files::certificates(store, &entry.certificate).unwrap_or_default();
-        keep(&entry.name, entry.key_type, found.first());
+        keep(&entry.name, entry.key_type, kind(found.first()));
     }
     for entry in catalogue.leaves() {
         let found = files::Pair::of_leaf(store, entry);
         let first = found.as_ref().and_then(files::Pair::first);
-        keep(&entry.name, entry.key_type, first);
+        keep(&entry.name, entry.key_type, kind(first));
+    }
+    // Of keys without a certificate, a public half alone tells the kind: kubeadm makes its own as
+    // its `encryptionAlgorithm` says.
+    for entry in catalogue.key_sets() {
+        let public = entry.public.as_ref();
+        let public = public.and_then(|path| files::content(store, path).ok()?);
+        let found = public.and_then(|file| PublicKey::from_pem(&file).ok()?.key_type().ok());
+        keep(&entry.name, entry.key_type, found);
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::files;
 use super::issuer::{Above, Issuer};
 use super::read_back::{Leaf, Staged};
 use crate::catalogue::{
-    AuthorityEntry, Catalogue, Credentials, KubeconfigEntry, LeafEntry, Place, User,
+    AuthorityEntry, Catalogue, Credentials, KubeconfigEntry, LeafEntry, Place, User, UserLeaf,
 };
 use crate::certificate::Certificate;
 use crate::error::Error;
@@ -64,8 +64,10 @@ pub(super) fn leaf_below(
             let pem = key::to_pem(key)?;
             let text = frame.render(Some(&User {
                 authority: &authority,
-                certificate: certificate.as_bytes(),
-                key: pem.as_bytes(),
+                leaf: UserLeaf::Data {
+                    certificate: certificate.as_bytes(),
+                    key: pem.as_bytes(),
+                },
             }))?;
             Ok(staged.kubeconfig(frame, text, expected, key))
         }
@@ -92,14 +94,19 @@ pub(super) fn kubeconfig(
             let found = files::kubeconfig(store, &entry.path)
                 .map_err(unusable)?
                 .ok_or_else(|| unusable(format!("{} is missing", entry.path)))?;
-            let (Some(certificate), Some(key)) = (&found.certificate, found.key()) else {
-                return Err(unusable(format!("{} embeds no leaf", entry.path)));
-            };
-            entry.render(Some(&User {
-                authority: &authority_file(&staged, store, catalogue, entry)?,
-                certificate,
-                key,
-            }))?
+            let authority = &authority_file(&staged, store, catalogue, entry)?;
+            match (
+                entry.render_around(&found, authority),
+                &found.certificate,
+                found.key(),
+            ) {
+                (Some(text), ..) => text?,
+                (None, Some(certificate), Some(key)) => entry.render(Some(&User {
+                    authority,
+                    leaf: UserLeaf::Data { certificate, key },
+                }))?,
+                _ => return Err(unusable(format!("{} embeds no leaf", entry.path))),
+            }
         }
     };
     let mut text = text;

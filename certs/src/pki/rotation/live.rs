@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use data_encoding::BASE64;
 use fips_core::Diagnostic;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{Phase, Rotation};
@@ -28,9 +29,31 @@ pub struct LiveLeaf {
     pub expires: OffsetDateTime,
 }
 
+/// A Secret of type `kubernetes.io/tls` as JSON, and nothing of its key.
+#[derive(Deserialize)]
+struct TlsSecret<'a> {
+    #[serde(borrow)]
+    data: TlsData<'a>,
+}
+
+#[derive(Deserialize)]
+struct TlsData<'a> {
+    #[serde(rename = "tls.crt")]
+    certificate: &'a str,
+}
+
+/// The certificates of such a Secret. k3s and RKE2 keep what their supervisor shows in one,
+/// `tls/dynamic-cert.json` (rancher/dynamiclistener `storage/file`), and go on to show it when
+/// its authority is another.
+fn of_secret(file: &[u8]) -> Option<Vec<Certificate>> {
+    let secret: TlsSecret<'_> = serde_json::from_slice(file).ok()?;
+    let pem = BASE64.decode(secret.data.certificate.as_bytes()).ok()?;
+    Certificate::from_pem(&pem).ok()
+}
+
 impl Rotation<'_> {
-    /// What of `old` is known and good at `now`: in any file of certificates, and in any
-    /// kubeconfig, and by the audit log.
+    /// What of `old` is known and good at `now`: in any file of certificates, in any kubeconfig,
+    /// in any TLS Secret kept as JSON, and by the audit log.
     pub(super) fn live(
         &self,
         old: &Certificate,
@@ -52,6 +75,9 @@ impl Rotation<'_> {
                     .ok()
                     .flatten()
                     .and_then(|found| Certificate::from_pem(&found.certificate?).ok())
+            } else if name.ends_with(".json") {
+                let content = store.read(&path).ok().flatten();
+                content.and_then(|content| of_secret(&content))
             } else {
                 None
             };

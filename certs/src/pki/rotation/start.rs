@@ -153,13 +153,16 @@ impl Rotation<'_> {
         staged = stage_journal(staged, &self.paths, &journal)?;
         let staged = staged.log(entered(&entry.name, None, Some(&journal)));
         let report = apply(boundary, &diagnostic, store, staged, issued, now)?;
-        Ok(Step::new(
-            &entry.name,
-            None,
-            Some(&journal),
-            Vec::new(),
-            report,
-        ))
+        let mut step = Step::new(&entry.name, None, Some(&journal), Vec::new(), report);
+        if entry.issuer.is_none() && first.issuer() != first.subject() {
+            step.remarks.push(format!(
+                "the old one is below {}, the new one is a root of its own: who trusts that alone \
+                 refuses it once the old one is retired; `pki export-csr` and `pki import` put it \
+                 below another",
+                first.issuer()
+            ));
+        }
+        Ok(step)
     }
 
     /// Why [`start`](Self::start) would refuse, without making anything.

@@ -1,8 +1,8 @@
-// Writes the trees of kubeadm and of RKE2 with Go's crypto/x509 alone, in the manner of the
+// Writes the trees of kubeadm, k3s and RKE2 with Go's crypto/x509 alone, in the manner of the
 // real programs: leaves without basic constraints or with PKCS#1 and SEC 1 keys, a CA of serial
 // 0 without cRLSign, keyEncipherment on elliptic keys.
 //
-//	go run trees.go LAYOUT DIR < entries.json
+//	go run trees.go DIR < entries.json
 package main
 
 import (
@@ -36,15 +36,17 @@ type leaf struct {
 	Certificate, Key, Kubeconfig           string
 	DNS, IP                                []string
 	Server, Client                         bool
-	Kubeconfig_server, Context, User       string
+	Kubeconfig_server, User, Kubelet       string
 }
+
+type keys struct{ Private, Public string }
 
 type tree struct {
 	Kubeadm     bool
 	Authorities []*authority
 	Leaves      []leaf
 	Texts       map[string]string
-	Keys        map[string]string
+	Keys        []keys
 }
 
 func check(err error) {
@@ -150,6 +152,12 @@ func main() {
 		file := certPEM(der)
 		if l.Kubeconfig != "" {
 			b64 := base64.StdEncoding.EncodeToString
+			user := fmt.Sprintf("    client-certificate-data: %s\n    client-key-data: %s\n",
+				b64(file), b64(keyPEM(key)))
+			if l.Kubelet != "" {
+				// kubeadm init's phase kubelet-finalize: the kubelet renews its leaf itself.
+				user = fmt.Sprintf("    client-certificate: %[1]s\n    client-key: %[1]s\n", l.Kubelet)
+			}
 			// As clientcmd.WriteToFile renders it.
 			text := fmt.Sprintf(`apiVersion: v1
 clusters:
@@ -168,9 +176,7 @@ preferences: {}
 users:
 - name: %[3]s
   user:
-    client-certificate-data: %s
-    client-key-data: %s
-`, b64(certPEM(issuer.certificate.Raw)), l.Kubeconfig_server, l.User, b64(file), b64(keyPEM(key)))
+%[4]s`, b64(certPEM(issuer.certificate.Raw)), l.Kubeconfig_server, l.User, user)
 			write(dir, l.Kubeconfig, 0o600, []byte(text))
 			continue
 		}
@@ -180,22 +186,23 @@ users:
 		write(dir, l.Certificate, 0o644, file)
 		write(dir, l.Key, 0o600, keyPEM(key))
 	}
-	// Keys without certificates are RSA in both, and so is the file of their public half.
-	for private, public := range t.Keys {
+	for _, set := range t.Keys {
+		if set.Public == "" {
+			// k3s's keys of kubelets; those that sign tokens are RSA in all three.
+			write(dir, set.Private, 0o600, keyPEM(t.newKey()))
+			continue
+		}
 		key, err := rsa.GenerateKey(rand.Reader, 2048)
 		check(err)
 		content := keyPEM(key)
-		write(dir, private, 0o600, content)
-		if public == "" {
-			continue
-		}
-		if filepath.Ext(public) == ".key" {
-			write(dir, public, 0o600, content)
+		write(dir, set.Private, 0o600, content)
+		if filepath.Ext(set.Public) == ".key" {
+			write(dir, set.Public, 0o600, content)
 			continue
 		}
 		der, err := x509.MarshalPKIXPublicKey(key.Public())
 		check(err)
-		write(dir, public, 0o600, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+		write(dir, set.Public, 0o600, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 	}
 	for name, text := range t.Texts {
 		write(dir, name, 0o600, []byte(text))

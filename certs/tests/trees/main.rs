@@ -1,135 +1,27 @@
-//! Trees that Go writes as kubeadm, k3s and RKE2 do, and trees made here in their layouts: read,
-//! judged, taken over, renewed, and verified by OpenSSL.
+//! Trees that Go and OpenSSL write as kubeadm, k3s and RKE2 do, and trees made here in their
+//! layouts: read, judged, taken over, renewed, rotated, and verified by OpenSSL and Go.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod foreign;
+mod shown;
+mod writers;
 
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use common::{boundary, clock, diagnostic, openssl, row};
-use fips_certs::catalogue::{
-    Admins, Catalogue, Content, Credentials, Encryption, Options, Place, Program,
-};
+use fips_certs::catalogue::{Admins, Catalogue, Encryption, Options, Program};
 use fips_certs::key::KeyType;
-use fips_certs::pki::{Made, RenewalPolicy, Row, Status, Thresholds, keys_as_found};
+use fips_certs::pki::{RenewalPolicy, Row, Status, Thresholds};
 use fips_certs::store::DirStore;
-use fips_certs::{Clock, Error, Pki, SubjectAltName, SystemClock};
-use serde_json::{Value, json};
+use fips_certs::{Clock, Error, Pki, SystemClock};
+use serde_json::Value;
 
 fn options(program: Program) -> Options {
     let mut options = Options::new(program, "cp-1");
     options.node_ips = vec!["192.0.2.10".parse().unwrap()];
     options.service_account_key = KeyType::P256;
     options
-}
-
-/// What `trees.go` needs to know of a catalogue.
-fn described(catalogue: &Catalogue, kubeadm: bool) -> Value {
-    let authorities = catalogue.authorities().iter().map(|entry| {
-        let name = entry.subject.common_name();
-        json!({
-            "Name": entry.name,
-            "CommonName": if entry.stamped { format!("{name}@1700000000") } else { name.to_owned() },
-            "Certificate": entry.certificate.as_str(),
-            "Key": entry.key.as_ref().unwrap().as_str(),
-            "Nochain": entry.nochain.as_ref().map(|path| path.as_str()).unwrap_or_default(),
-        })
-    });
-    let leaves = catalogue.leaves().iter().map(|entry| {
-        let of = |wanted: fn(&SubjectAltName) -> bool| -> Vec<String> {
-            let names = entry.names.iter().filter(|name| wanted(name));
-            names.map(ToString::to_string).collect()
-        };
-        let mut leaf = json!({
-            "Name": entry.name,
-            "CommonName": entry.subject.common_name(),
-            "Organization": entry.subject.organization().unwrap_or_default(),
-            "Issuer": entry.issuer,
-            "Certificate": entry.file().as_str(),
-            "Key": entry.key_file().as_str(),
-            "DNS": of(|name| matches!(name, SubjectAltName::Dns(_))),
-            "IP": of(|name| matches!(name, SubjectAltName::Ip(_))),
-            "Server": entry.usages.server(),
-            "Client": entry.usages.client(),
-        });
-        if let Place::Kubeconfig(path) = &entry.place {
-            let frame = &catalogue.kubeconfig_at(path).unwrap().frame;
-            leaf["Kubeconfig"] = path.as_str().into();
-            leaf["Kubeconfig_server"] = frame.server.as_str().into();
-            leaf["User"] = frame.user.as_str().into();
-        }
-        leaf
-    });
-    let keys = catalogue.key_sets().iter().map(|entry| {
-        let other = entry.current.as_ref().or(entry.public.as_ref());
-        let other = other.map(|path| path.as_str()).unwrap_or_default();
-        (entry.keys.to_string(), other.into())
-    });
-    // k3s's template of a kubeconfig, and its other files.
-    let kubeconfigs = catalogue.kubeconfigs().iter().filter_map(|entry| {
-        let Credentials::Files {
-            authority,
-            certificate,
-            key,
-        } = &entry.credentials
-        else {
-            return None;
-        };
-        let text = format!(
-            "apiVersion: v1\nclusters:\n- cluster:\n    server: {}\n    certificate-authority: \
-             {authority}\n  name: local\ncontexts:\n- context:\n    cluster: local\n    namespace: \
-             default\n    user: user\n  name: Default\ncurrent-context: Default\nkind: \
-             Config\npreferences: {{}}\nusers:\n- name: user\n  user:\n    client-certificate: \
-             {certificate}\n    client-key: {key}\n",
-            entry.frame.server
-        );
-        Some((entry.path.to_string(), text.into()))
-    });
-    let files = catalogue.files().iter().map(|entry| {
-        let text = match &entry.content {
-            Content::EncryptionConfig(_) => format!(
-                "{{\"kind\":\"EncryptionConfiguration\",\"apiVersion\":\"apiserver.config.k8s.io/v1\",\
-                 \"resources\":[{{\"resources\":[\"secrets\"],\"providers\":[{{\"aescbc\":{{\"keys\":[{{\
-                 \"name\":\"aescbckey\",\"secret\":\"{}=\"}}]}}}},{{\"identity\":{{}}}}]}}]}}",
-                "A".repeat(43)
-            ),
-            Content::Passwd(_) => {
-                "00ff,server,server,rke2:server\n00ff,node,node,rke2:agent\n".to_owned()
-            }
-            Content::PreSharedKey => format!("{}\n", "0a".repeat(48)),
-            _ => "{}".to_owned(),
-        };
-        (entry.path.to_string(), text.into())
-    });
-    let texts: serde_json::Map<String, Value> = kubeconfigs.chain(files).collect();
-    json!({
-        "Kubeadm": kubeadm,
-        "Authorities": authorities.collect::<Vec<_>>(),
-        "Leaves": leaves.collect::<Vec<_>>(),
-        "Keys": keys.collect::<serde_json::Map<String, Value>>(),
-        "Texts": texts,
-    })
-}
-
-/// Has Go write the tree.
-fn written_by_go(folder: &Path, catalogue: &Catalogue, kubeadm: bool) {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/trees.go");
-    let mut go = Command::new("go")
-        .args(["run", source])
-        .arg(folder)
-        .env("GO111MODULE", "off")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("go is needed (Debian package golang-go): {error}"));
-    let text = described(catalogue, kubeadm).to_string();
-    go.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    let output = go.wait_with_output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "trees.go: {told}");
 }
 
 fn look(pki: &Pki<'_>) -> Vec<Row> {
@@ -143,119 +35,10 @@ fn assert_well(rows: &[Row]) {
     }
 }
 
-/// Each leaf in files by OpenSSL, for its purpose, under its authority.
-fn openssl_verifies(folder: &Path, catalogue: &Catalogue) {
-    for entry in catalogue.leaves() {
-        let authority = &catalogue.authority(&entry.issuer).unwrap().certificate;
-        let purpose = if entry.usages.server() {
-            "sslserver"
-        } else {
-            "sslclient"
-        };
-        let (leaf, key) = match &entry.place {
-            Place::Pair { certificate, key } => (certificate.to_string(), key.to_string()),
-            place => {
-                // As any client of the kubeconfig sees it.
-                let text = std::fs::read_to_string(folder.join(place.file().as_str())).unwrap();
-                for (field, file) in [("certificate", "user.crt"), ("key", "user.key")] {
-                    let field = format!("client-{field}-data: ");
-                    let data = text
-                        .lines()
-                        .find_map(|line| line.trim().strip_prefix(&field));
-                    let pem = data_encoding::BASE64
-                        .decode(data.unwrap().as_bytes())
-                        .unwrap();
-                    std::fs::write(folder.join(file), pem).unwrap();
-                }
-                ("user.crt".to_owned(), "user.key".to_owned())
-            }
-        };
-        openssl(
-            folder,
-            &format!("verify -purpose {purpose} -CAfile {authority} {leaf}"),
-        );
-        assert_eq!(
-            openssl(folder, &format!("x509 -in {leaf} -noout -pubkey")),
-            openssl(folder, &format!("pkey -in {key} -pubout")),
-            "{}",
-            entry.name
-        );
-    }
-    let _ = std::fs::remove_file(folder.join("user.crt"));
-    let _ = std::fs::remove_file(folder.join("user.key"));
-}
-
 fn forced() -> RenewalPolicy {
     let mut policy = RenewalPolicy::default();
     policy.force = true;
     policy
-}
-
-#[test]
-fn trees_that_go_wrote_are_read_taken_over_and_renewed() {
-    for program in [Program::Kubeadm, Program::Rke2] {
-        let kubeadm = program == Program::Kubeadm;
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path();
-        std::fs::set_permissions(folder, PermissionsExt::from_mode(0o755)).unwrap();
-        written_by_go(folder, &Catalogue::new(options(program)).unwrap(), kubeadm);
-
-        // Without a record: the tree's own kinds of keys, and nothing to complain about.
-        let store = DirStore::open(folder).unwrap();
-        let mut as_found = options(program);
-        keys_as_found(&store, &mut as_found).unwrap();
-        assert_eq!(as_found.overrides.is_empty(), !kubeadm);
-        let catalogue = Catalogue::new(as_found).unwrap();
-        let mut pki = Pki::adopt(&store, catalogue.clone()).unwrap();
-        let rows = look(&pki);
-        assert_well(&rows);
-        let (authority, leaf) = if kubeadm {
-            ("pki/ca.crt", "pki/apiserver.crt")
-        } else {
-            ("tls/server-ca.crt", "tls/serving-kube-apiserver.crt")
-        };
-        assert_eq!(row(&rows, authority).serial.as_deref(), Some("00"));
-        assert_eq!(row(&rows, authority).usages, ["CertSign"]);
-        let kind = if kubeadm { "RSA 2048" } else { "ECDSA P-256" };
-        assert_eq!(row(&rows, leaf).key.as_deref(), Some(kind));
-        let plan = pki
-            .renewals(&diagnostic(), SystemClock.now(), &RenewalPolicy::default())
-            .unwrap();
-        assert!(plan.is_empty() && plan.blocked.is_empty(), "{plan:?}");
-        if kubeadm {
-            // Judged as P-256, each of its leaves would be another.
-            let other = Catalogue::new(options(program)).unwrap();
-            let other = Pki::adopt(&store, other).unwrap();
-            assert_eq!(row(&look(&other), leaf).status, Status::Drifted);
-        }
-
-        assert!(matches!(Pki::open(&store), Err(Error::NoPki { .. })));
-        let report = pki.take_over(&boundary(), &SystemClock).unwrap();
-        assert!(report.issued.is_empty());
-        assert!(report.written.contains(&"fips/catalogue.json".to_owned()));
-        let again = pki.take_over(&boundary(), &SystemClock);
-        assert!(matches!(again, Err(Error::Exists { .. })), "{again:?}");
-        let pki = Pki::open(&store).unwrap();
-        assert_eq!(pki.record().unwrap().made, Made::Adopted);
-        assert_well(&look(&pki));
-
-        // RSA keys take their time: kubeadm's are kept.
-        let mut policy = forced();
-        policy.keep_keys = kubeadm;
-        let plan = pki
-            .renewals(&diagnostic(), SystemClock.now(), &policy)
-            .unwrap();
-        let report = pki.renew(&boundary(), &plan, &SystemClock).unwrap();
-        assert_eq!(report.issued.len(), catalogue.leaves().len());
-        assert!(
-            report
-                .issued
-                .iter()
-                .all(|issued| issued.key_kept == kubeadm)
-        );
-        assert_well(&look(&pki));
-        openssl_verifies(folder, &catalogue);
-    }
 }
 
 #[test]
@@ -274,7 +57,7 @@ fn a_kubeadm_tree_made_here_is_whole_in_both_forms() {
             admins == Admins::ClusterAdmins
         );
         assert_well(&look(&pki));
-        openssl_verifies(&root, &catalogue);
+        shown::verify(&root, &catalogue);
         assert_eq!(
             openssl(&root, "pkey -in pki/sa.key -pubout"),
             openssl(&root, "pkey -pubin -in pki/sa.pub -pubout")
@@ -506,7 +289,7 @@ fn a_catalogue_that_was_put_in_the_records_place_may_only_look() {
 /// The catalogue of the documentation, made and judged.
 #[test]
 fn a_catalogue_of_ones_own_is_made_checked_and_renewed() {
-    let page = include_str!("../../docs/catalogue.md");
+    let page = include_str!("../../../docs/catalogue.md");
     let (_, rest) = page.split_once("```toml\n").unwrap();
     let catalogue = Catalogue::from_toml(rest.split_once("```").unwrap().0).unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -522,11 +305,11 @@ fn a_catalogue_of_ones_own_is_made_checked_and_renewed() {
         &root,
         "verify -x509_strict -CAfile root.crt -untrusted pki/api.crt pki/api.crt",
     );
-    openssl_verifies(&root, &catalogue);
+    shown::verify(&root, &catalogue);
     let plan = pki
         .renewals(&diagnostic(), SystemClock.now(), &forced())
         .unwrap();
     pki.renew(&boundary(), &plan, &SystemClock).unwrap();
     assert_well(&look(&pki));
-    openssl_verifies(&root, &catalogue);
+    shown::verify(&root, &catalogue);
 }
