@@ -77,6 +77,8 @@ impl<'a> Transaction<'a> {
             .create(&staged, Secrecy::Secret, &journal.to_bytes())?;
         self.root.rename(&staged, JOURNAL)?;
         self.committed = true;
+        // Finishing opens them again, and must not be what runs out of files to open.
+        self.folders.clear();
         finish(self.root, &journal)
     }
 
