@@ -1,13 +1,40 @@
 //! What can go wrong, and how to mend it.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
+
+use rustix::io::Errno;
 
 use crate::csr::Denied;
 use crate::import::{Reason, in_one_line};
 use crate::sealing::SealingFault;
 use crate::store::EntryPath;
 use crate::token::TokenRefused;
+
+/// What helps against an answer of the operating system, to stand behind it: empty where the answer
+/// says it all.
+pub fn remedy(answer: &io::Error) -> &'static str {
+    // The kinds also where another said more about the answer; these two have none.
+    match (
+        answer.kind(),
+        answer.raw_os_error().map(Errno::from_raw_os_error),
+    ) {
+        (ErrorKind::QuotaExceeded, _) => "; raise the quota or remove files, and do it again",
+        (ErrorKind::ReadOnlyFilesystem, _) => {
+            "; mount its file system writable (mount -o remount,rw), and do it again"
+        }
+        (ErrorKind::StorageFull, _) => {
+            "; make room on its file system (df, df -i), and do it again"
+        }
+        (_, Some(Errno::MFILE)) => {
+            "; raise the limit of open files (ulimit -n, LimitNOFILE=), and do it again"
+        }
+        (_, Some(Errno::NFILE)) => {
+            "; raise the system's limit of open files (fs.file-max), and do it again"
+        }
+        _ => "",
+    }
+}
 
 /// Why a PKI could not be made, read, checked or renewed.
 #[derive(Debug, thiserror::Error)]
@@ -102,7 +129,7 @@ pub enum Error {
         reasons: Vec<Reason>,
     },
     /// A file operation failed.
-    #[error("cannot {action} {path}: {source}", path = path.display())]
+    #[error("cannot {action} {path}: {source}{}", remedy(source), path = path.display())]
     Io {
         /// What was being done: "read", "create", "rename to".
         action: &'static str,
@@ -327,7 +354,7 @@ pub enum Error {
         why: String,
     },
     /// A stream could not be read or written.
-    #[error("cannot {action}: {source}")]
+    #[error("cannot {action}: {source}{}", remedy(source))]
     Stream {
         /// What was being done.
         action: &'static str,

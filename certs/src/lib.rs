@@ -97,7 +97,7 @@ pub mod token;
 
 pub use certificate::{Certificate, Description, NotIssued};
 pub use clock::{Clock, FixedClock, SystemClock};
-pub use error::{Error, GateMismatch};
+pub use error::{Error, GateMismatch, remedy};
 pub use issue::{Authority, AuthorityParams, BACKDATE, IntoSigner, LeafParams, Signer};
 pub use names::{Subject, SubjectAltName};
 pub use pki::Pki;

@@ -28,7 +28,7 @@ pub(crate) enum Failure {
     /// The gate was open, and has closed.
     #[error(transparent)]
     Closed(#[from] core::Error),
-    #[error("cannot {action} {path}: {source}", path = path.display())]
+    #[error("cannot {action} {path}: {source}{}", certs::remedy(source), path = path.display())]
     File {
         action: &'static str,
         path: PathBuf,
@@ -39,7 +39,7 @@ pub(crate) enum Failure {
         action: String,
         explanation: Explanation,
     },
-    #[error("cannot {action}: {source}")]
+    #[error("cannot {action}: {source}{}", certs::remedy(source))]
     Io {
         action: String,
         source: std::io::Error,

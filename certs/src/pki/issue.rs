@@ -37,6 +37,11 @@ impl IssuedLeaf {
     }
 }
 
+/// Where a copy stays of a certificate that is handed out.
+pub(super) fn copy_of(certificate: &Certificate) -> Result<EntryPath, Error> {
+    EntryPath::new(format!("fips/issued/{}.crt", certificate.serial()))
+}
+
 impl Pki<'_> {
     /// Issues a leaf for the public half of `key` by the authority called `authority`. Whoever
     /// asked keeps it; it is handed out once it stands in the audit log and a copy of it in
@@ -169,9 +174,8 @@ impl Pki<'_> {
         let event = Event::new(EventKind::Issued, name)
             .with_certificate(&certificate)?
             .with_reason(reason);
-        let copy = EntryPath::new(format!("fips/issued/{}.crt", certificate.serial()))?;
         let change = Change::new("issue a certificate").put(
-            copy,
+            copy_of(&certificate)?,
             Secrecy::Public,
             certificate.to_pem().into_bytes(),
         );

@@ -9,7 +9,7 @@ use super::issuer::Issuer;
 use super::read_back::Staged;
 use super::record::{self, Made, Record};
 use super::report::{Issued, Report};
-use super::{Pki, stage};
+use super::{Pki, issue, stage};
 use crate::audit::{Event, EventKind};
 use crate::catalogue::{Catalogue, Entry};
 use crate::clock::{Clock, FixedClock};
@@ -21,7 +21,8 @@ use crate::store::{Secrecy, Store};
 impl Pki<'_> {
     /// Makes the tree that `catalogue` asks for in `store`, or renews all of it where the store
     /// holds its record: the certificates of this PKI's authorities are copied, their keys stay
-    /// here, and the leaves are signed by them. Each is logged here before it is written there.
+    /// here, and the leaves are signed by them. Each is logged here before it is written there, and a
+    /// copy of it stays in `fips/issued/SERIAL.crt`, so that none is lost on its way.
     ///
     /// # Errors
     ///
@@ -80,7 +81,11 @@ impl Pki<'_> {
                 .signed_by(&key, &issuer.authority, &moment)?;
             issued.push(Issued::new(&entry.name, entry.file(), &leaf));
             let event = || Event::new(EventKind::Issued, &entry.name).with_certificate(&leaf);
-            here = here.log(event()?);
+            here = here.log(event()?).bytes(
+                &issue::copy_of(&leaf)?,
+                Secrecy::Public,
+                leaf.to_pem().into_bytes(),
+            );
             there = there.log(event()?);
             there = stage::leaf(there, store, catalogue, entry, issuer, &leaf, &key)?;
         }

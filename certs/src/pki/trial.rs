@@ -9,42 +9,7 @@ use fips_core::{Boundary, Requirements};
 use crate::store::{DirStore, EntryPath, Store};
 
 /// Small, with a leaf in each kind of place.
-pub(super) const CATALOGUE: &str = r#"
-[[authority]]
-name = "ca"
-common_name = "example"
-nochain = "ca.nochain.crt"
-
-[[leaf]]
-name = "web"
-common_name = "web"
-names = ["web.example.org"]
-usages = "server"
-issuer = "ca"
-
-[[kubeconfig]]
-name = "operator.conf"
-path = "operator.conf"
-authority = "ca"
-leaf = "operator"
-server = "https://api.example.org:6443"
-cluster = "example"
-context = "operator@example"
-user = "operator"
-
-[[leaf]]
-name = "operator"
-common_name = "operator"
-usages = "client"
-issuer = "ca"
-kubeconfig = "operator.conf"
-
-[[keys]]
-name = "tokens"
-path = "tokens.key"
-current = "tokens.current.key"
-key_type = "p256"
-"#;
+pub(super) const CATALOGUE: &str = include_str!("../../tests/data/small.toml");
 
 pub(super) fn boundary() -> Boundary {
     Boundary::enter_for_evaluation(Requirements::strict()).unwrap()

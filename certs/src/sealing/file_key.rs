@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::path::Path;
 
 use base64ct::{Base64, Encoding};
@@ -133,7 +133,7 @@ impl FileKey {
         file.write_all(&line[..]).map_err(|source| Error::Io {
             action: "write",
             path: path.to_owned(),
-            source: io::Error::new(source.kind(), source),
+            source,
         })?;
         file.commit()
     }

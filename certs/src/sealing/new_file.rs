@@ -1,15 +1,18 @@
 //! A file that is seen only once it is whole.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use crate::error::Error;
+
+/// How hidden names begin.
+const PART: &str = ".fips-part-";
 
 /// What may be left beside the target when the process is killed before its file is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +25,9 @@ pub enum Leftover {
 }
 
 /// A new file, mode 0600 unless said otherwise, that has no name until [`commit`](Self::commit).
-/// Dropped without that, or killed, nothing of it stays.
+/// Dropped without that, or killed, nothing of it stays. One exception: there is no step that
+/// replaces a file by one without a name, so it has a hidden name for a moment before it takes the
+/// place of another. Killed there, it is removed by the next new file in its folder.
 #[derive(Debug)]
 pub struct NewFile {
     file: File,
@@ -32,6 +37,8 @@ pub struct NewFile {
     replace: bool,
     /// Its name so far, where it needs one.
     part: Option<String>,
+    /// How many hidden files were removed that killed processes had left.
+    swept: usize,
 }
 
 impl NewFile {
@@ -90,9 +97,17 @@ impl NewFile {
             Ok(_) | Err(Errno::NOENT) => {}
             Err(errno) => return Err(fail("stat", errno)),
         }
+        let swept = sweep(&folder);
+        if swept > 0 {
+            tracing::warn!(folder = %parent.display(), swept, "killed processes had left files");
+        }
         let unnamed = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
         let (descriptor, part) = match rustix::fs::openat(&folder, ".", unnamed, mode) {
-            Ok(descriptor) => (descriptor, None),
+            Ok(descriptor) => {
+                // Where a file system has no locks, nothing is swept either.
+                let _ = hold(&descriptor);
+                (descriptor, None)
+            }
             // Also EISDIR, from kernels that do not know the flag.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => match leftover {
                 Leftover::Nothing => {
@@ -105,7 +120,17 @@ impl NewFile {
                 }
                 Leftover::Part => {
                     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-                    with_part_name(|part| rustix::fs::openat(&folder, part, flags, mode))
+                    let open = |part: &str| {
+                        let descriptor = rustix::fs::openat(&folder, part, flags, mode)?;
+                        let is_ours = hold(&descriptor) != Err(Errno::WOULDBLOCK);
+                        // Between the two calls another process may have swept it away.
+                        if is_ours && rustix::fs::fstat(&descriptor)?.st_nlink > 0 {
+                            Ok(descriptor)
+                        } else {
+                            Err(Errno::EXIST)
+                        }
+                    };
+                    with_part_name(open)
                         .map(|(descriptor, part)| (descriptor, Some(part)))
                         .map_err(|errno| fail("create a part of", errno))?
                 }
@@ -119,6 +144,7 @@ impl NewFile {
             path: path.to_owned(),
             replace,
             part,
+            swept,
         };
         let stat = rustix::fs::fstat(&new.file).map_err(|errno| fail("stat", errno))?;
         let found = stat.st_mode & 0o7777;
@@ -131,6 +157,11 @@ impl NewFile {
             });
         }
         Ok(new)
+    }
+
+    /// How many hidden files were removed from its folder that killed processes had left there.
+    pub fn swept(&self) -> usize {
+        self.swept
     }
 
     /// Makes the content last, then gives the file its name, in one step. After an error a file
@@ -215,10 +246,38 @@ impl Drop for NewFile {
     }
 }
 
+/// Marks an open file as one that is worked on, as long as the process lives.
+fn hold(file: impl AsFd) -> Result<(), Errno> {
+    rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)
+}
+
+/// Removes the hidden files that nobody works on any more, and counts them. What cannot be looked
+/// at stays: others' files in a common folder.
+fn sweep(folder: &OwnedFd) -> usize {
+    let Ok(entries) = Dir::read_from(folder) else {
+        return 0;
+    };
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let remove = |name: &CStr| {
+        let file = rustix::fs::openat(folder, name, flags, Mode::empty())?;
+        let kind = FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode);
+        if kind != FileType::RegularFile {
+            return Err(Errno::INVAL);
+        }
+        hold(&file)?;
+        rustix::fs::unlinkat(folder, name, AtFlags::empty())
+    };
+    entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_name().to_bytes().starts_with(PART.as_bytes()))
+        .filter(|entry| remove(entry.file_name()).is_ok())
+        .count()
+}
+
 /// Does something with a name that is not taken: killed processes may have left some.
 fn with_part_name<T>(mut make: impl FnMut(&str) -> Result<T, Errno>) -> Result<(T, String), Errno> {
     for attempt in 0..100 {
-        let part = format!(".fips-part-{}-{attempt}", std::process::id());
+        let part = format!("{PART}{}-{attempt}", std::process::id());
         match make(&part) {
             Err(Errno::EXIST) => {}
             made => return made.map(|made| (made, part)),
@@ -294,6 +353,33 @@ mod tests {
         new.commit().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(names(folder.path()), ["file"]);
+    }
+
+    #[test]
+    fn what_killed_processes_left_goes_and_what_is_worked_on_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let named = |name: &str| folder.path().join(name);
+        fs::write(named(".fips-part-1-0"), b"left").unwrap();
+        fs::write(named(".fips-parts"), b"another's").unwrap();
+        fs::create_dir(named(".fips-part-2-0")).unwrap();
+        symlink(".fips-parts", named(".fips-part-3-0")).unwrap();
+        let busy = File::create(named(".fips-part-4-0")).unwrap();
+        hold(&busy).unwrap();
+        let new = NewFile::create(&path, true, Leftover::Nothing).unwrap();
+        assert_eq!(new.swept(), 1);
+        let kept = [
+            ".fips-part-2-0",
+            ".fips-part-3-0",
+            ".fips-part-4-0",
+            ".fips-parts",
+        ];
+        assert_eq!(names(folder.path()), kept);
+
+        // Its own hidden name is safe from others.
+        new.link(OsStr::new(".fips-part-5-0")).unwrap();
+        let other = NewFile::create(&path, true, Leftover::Nothing).unwrap();
+        assert_eq!(other.swept(), 0);
     }
 
     #[test]

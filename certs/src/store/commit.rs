@@ -83,6 +83,8 @@ impl<'a> Transaction<'a> {
         self.root.create(&staged, Secrecy::Secret, &bytes)?;
         self.root.rename(&staged, JOURNAL)?;
         self.committed = true;
+        // Finishing opens them again, and must not be what runs out of files to open.
+        self.folders.clear();
         finish(self.root, &journal)
     }
 

@@ -78,7 +78,10 @@ pub(super) fn finish(root: &Folder, journal: &Journal) -> Result<(), Error> {
     let mut moves = Vec::new();
     for step in &journal.steps {
         let (below, name) = step.path.split();
-        let folder = root.descend(below)?;
+        let folder = match folders.remove(below) {
+            Some(folder) => Some(folder),
+            None => root.descend(below)?,
+        };
         match (&step.action, &folder) {
             (StepAction::Remove, None) => continue,
             (StepAction::Remove, Some(_)) => moves.push((below, name, None)),
@@ -108,7 +111,7 @@ pub(super) fn finish(root: &Folder, journal: &Journal) -> Result<(), Error> {
             }
         }
         if let Some(folder) = folder {
-            folders.entry(below).or_insert(folder);
+            folders.insert(below, folder);
         }
     }
     for (below, name, staged) in moves {

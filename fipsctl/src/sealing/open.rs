@@ -16,7 +16,8 @@ use crate::{boundary, output};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 With --output-file the file appears only once the end is authenticated; on any error, and when
-killed, nothing of it stays on the disk. To standard output the data goes out chunk by chunk, each
+killed, nothing of it stays on the disk. Killed in the moment in which --force replaces a file, all
+of it can be left under a hidden name beside it, which the next run removes. To standard output the data goes out chunk by chunk, each
 of them authenticated, the end not yet: use nothing of it unless the exit code is 0 (4 when the
 rest was cut off or changed).
 

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use zeroize::Zeroizing;
 
 use crate::exit::Failure;
+use crate::output;
 
 #[derive(Debug, Args)]
 pub(super) struct InputArgs {
@@ -96,7 +97,17 @@ impl OutputArgs {
 
     pub(super) fn open(&self, leftover: Leftover) -> Result<Output, Failure> {
         match &self.output_file {
-            Some(path) => Ok(Output::File(NewFile::create(path, self.force, leftover)?)),
+            Some(path) => {
+                let file = NewFile::create(path, self.force, leftover)?;
+                if file.swept() > 0 {
+                    output::note(&format!(
+                        "{} hidden files beside {} were of runs that were killed, and were removed",
+                        file.swept(),
+                        path.display()
+                    ));
+                }
+                Ok(Output::File(file, path.clone()))
+            }
             None => {
                 // Not the buffered handle, which looks for lines.
                 let stdout = io::stdout().as_fd().try_clone_to_owned();
@@ -109,7 +120,7 @@ impl OutputArgs {
 
 /// A file to be, or standard output.
 pub(super) enum Output {
-    File(NewFile),
+    File(NewFile, PathBuf),
     Stdout(File),
 }
 
@@ -117,7 +128,7 @@ impl Output {
     /// Shows the file.
     pub(super) fn commit(self) -> Result<(), Failure> {
         match self {
-            Self::File(file) => Ok(file.commit()?),
+            Self::File(file, _) => Ok(file.commit()?),
             Self::Stdout(_) => Ok(()),
         }
     }
@@ -126,14 +137,17 @@ impl Output {
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::File(file) => file.write(bytes),
+            // Whoever writes to it knows no name.
+            Self::File(file, path) => file.write(bytes).map_err(|error| {
+                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+            }),
             Self::Stdout(file) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::File(file) => file.flush(),
+            Self::File(file, _) => file.flush(),
             Self::Stdout(file) => file.flush(),
         }
     }
