@@ -56,8 +56,17 @@ fn a_whole_rotation_by_command() {
     assert!(none.stderr.contains("none was begun"), "{none}");
     assert_eq!(rotate_ca(&["start", &dir, "no-such"]).code, Some(2));
     assert!(files(Path::new(&dir)) == before);
+    // A compromised key is certified by nobody.
+    let distrusting = ["start", &dir, NAME, "--distrust-old"];
+    let run = rotate_ca(&distrusting);
+    assert_eq!(run.code, Some(0), "{run}");
+    assert!(run.stdout.contains("not to be trusted"), "{run}");
+    let crossed = |file: &Path| file.to_string_lossy().contains("old-by-new");
+    assert!(!files(Path::new(&dir)).iter().any(|(file, _)| crossed(file)));
+    assert_eq!(rotate_ca(&["rollback", &dir, NAME]).code, Some(0));
 
     assert_eq!(rotate_ca(&["start", &dir, NAME]).code, Some(0));
+    assert!(files(Path::new(&dir)).iter().any(|(file, _)| crossed(file)));
     let status = rotate_ca(&["status", &dir]);
     assert!(
         status.code == Some(1) && status.stdout.contains("ready"),

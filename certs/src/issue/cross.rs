@@ -1,5 +1,7 @@
 //! Cross-certificates: another authority's name and key under this one's signature.
 
+use std::time::Duration;
+
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyIdMethod, KeyUsagePurpose};
 
 use super::authority::distinguished_name;
@@ -24,6 +26,25 @@ impl Authority {
     /// subject that cannot be written again; [`Error::Key`] for a key of a type that is not
     /// issued for; [`Error::Crypto`]; [`Error::Encode`].
     pub fn cross_sign(&self, other: &Certificate, clock: &dyn Clock) -> Result<Certificate, Error> {
+        self.cross_sign_for(other, Duration::MAX, clock)
+    }
+
+    /// As [`cross_sign`](Self::cross_sign), for `lifetime` and no longer.
+    ///
+    /// # Errors
+    ///
+    /// As [`cross_sign`](Self::cross_sign); also for a lifetime under a second.
+    ///
+    /// # Security
+    ///
+    /// A cross-certificate is public, and cannot be called back where nobody looks at revocation
+    /// lists: until it ends, what the other key signs is taken by who trusts this authority.
+    pub fn cross_sign_for(
+        &self,
+        other: &Certificate,
+        lifetime: Duration,
+        clock: &dyn Clock,
+    ) -> Result<Certificate, Error> {
         let refuse = |why: &str| Error::Authority {
             authority: self.certificate().subject().to_owned(),
             why: format!("a cross-certificate for {}: {why}", other.subject()),
@@ -55,8 +76,8 @@ impl Authority {
         let validity = whole_second(clock.now())
             .filter(|now| other.not_before() <= *now)
             .and_then(|now| {
-                let left = (other.not_after() - now).try_into().ok()?;
-                Validity::new(now, left, Some(self.certificate()))
+                let left: Duration = (other.not_after() - now).try_into().ok()?;
+                Validity::new(now, left.min(lifetime), Some(self.certificate()))
             })
             .ok_or_else(|| refuse("one of the two is not valid now; see their dates"))?;
         let mut params = CertificateParams::default();

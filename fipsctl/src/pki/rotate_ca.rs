@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use fips_boundary::certs::pki::rotation::Advance;
+use fips_boundary::certs::pki::rotation::{Advance, Start};
 use fips_boundary::certs::{Clock, SystemClock};
 
 use super::rotation::{change, look, print_confirmable, print_outlines, print_status};
@@ -41,6 +41,7 @@ first, and named.
 Examples:
   fipsctl pki rotate-ca start ./server etcd/server-ca --dry-run
   fipsctl pki rotate-ca start ./server etcd/server-ca
+  fipsctl pki rotate-ca start ./server etcd/server-ca --distrust-old    # its key is compromised
   fipsctl pki rotate-ca start ./server server-ca --ca-key 'pkcs11:token=cp;object=server-ca-2?module-path=/usr/lib/vendor/libpkcs11.so&x-cmvp=4567' --pin-fd 3 3<pin")]
     Start(StartArgs),
     /// Show how far rotations are and what keeps them from going on; exit 1 when one is under way. Needs no open gate.
@@ -100,6 +101,10 @@ pub(crate) struct StartArgs {
     /// The new key, which is on a token already, as an RFC 7512 URI.
     #[arg(long, value_name = "URI")]
     ca_key: Option<String>,
+    /// Do not have the new authority certify the old one, which it does for 90 days otherwise:
+    /// for an old key that may be in other hands.
+    #[arg(long)]
+    distrust_old: bool,
 }
 
 #[derive(Debug, Args)]
@@ -178,26 +183,22 @@ pub(super) fn run(command: RotateCaCommand) -> Result<u8, Failure> {
                 pki.rotation(&name)?.rollback(boundary, &SystemClock)
             })
         }
-        RotateCaCommand::Start(StartArgs { signing, ca_key }) => {
-            let ca_key = ca_key.as_deref().map(super::key::uri).transpose()?;
-            let SigningArgs { step, unlock } = signing;
+        RotateCaCommand::Start(args) => {
+            let mut how = Start::default();
+            how.key = args.ca_key.as_deref().map(super::key::uri).transpose()?;
+            how.distrust_old = args.distrust_old;
+            let SigningArgs { step, unlock } = args.signing;
             let LookArgs { dir, name, output } = step.which;
             if step.dry_run {
                 return look(&dir, |pki, diagnostic| {
                     let rotation = pki.rotation(&name)?;
-                    let outline = match &ca_key {
-                        Some(key) => rotation.outline_start_on_token(key, diagnostic, now)?,
-                        None => rotation.outline_start(diagnostic, now)?,
-                    };
+                    let outline = rotation.outline_start_with(&how, diagnostic, now)?;
                     print_outlines(&[outline], output)
                 });
             }
             change(&dir, Some(&unlock), output, |pki, boundary| {
                 let rotation = pki.rotation(&name)?;
-                match &ca_key {
-                    Some(key) => rotation.start_on_token(boundary, key, &SystemClock),
-                    None => rotation.start(boundary, &SystemClock),
-                }
+                rotation.start_with(boundary, &how, &SystemClock)
             })
         }
         RotateCaCommand::Status(args) => look(&args.dir, |pki, diagnostic| {

@@ -35,6 +35,7 @@ pub use keys::KeyRotation;
 pub use live::LiveLeaf;
 pub use outline::Outline;
 pub use phase::Phase;
+pub use start::Start;
 pub use status::Status;
 pub use step::{Advance, Step};
 

@@ -4,9 +4,8 @@ use fips_core::Diagnostic;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{Advance, Checkpoint, Phase, Role, Rotation};
+use super::{Advance, Checkpoint, Phase, Role, Rotation, Start};
 use crate::error::Error;
-use crate::key::Pkcs11Uri;
 
 /// What a step would do.
 #[derive(Clone, Debug, Serialize)]
@@ -59,27 +58,30 @@ impl Rotation<'_> {
         diagnostic: &Diagnostic,
         now: OffsetDateTime,
     ) -> Result<Outline, Error> {
-        let blocked = self.start_blocked(diagnostic, now)?;
-        Ok(self.outline(None, Some(Phase::Prepare), blocked))
+        self.outline_start_with(&Start::default(), diagnostic, now)
     }
 
-    /// What [`start_on_token`](Self::start_on_token) would do. Whether the token has the key is
-    /// seen when it signs.
+    /// What [`start_with`](Self::start_with) would do. Whether a token has the key is seen when
+    /// it signs.
     ///
     /// # Errors
     ///
     /// As [`plan`](Self::plan).
-    pub fn outline_start_on_token(
+    pub fn outline_start_with(
         &self,
-        key: &Pkcs11Uri,
+        how: &Start,
         diagnostic: &Diagnostic,
         now: OffsetDateTime,
     ) -> Result<Outline, Error> {
-        let blocked = self.blocked_start(Some(key), diagnostic, now)?;
+        let blocked = self.blocked_start(how, diagnostic, now)?;
         let mut outline = self.outline(None, Some(Phase::Prepare), blocked);
-        outline
-            .written
-            .retain(|file| *file != self.paths.new_key.as_str());
+        let not_made = [
+            (how.key.is_some(), &self.paths.new_key),
+            (how.distrust_old, &self.paths.old_by_new),
+        ];
+        for (_, path) in not_made.iter().filter(|(not_made, _)| *not_made) {
+            outline.written.retain(|file| file != path.as_str());
+        }
         Ok(outline)
     }
 

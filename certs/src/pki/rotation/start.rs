@@ -1,6 +1,7 @@
 //! Preparing a rotation: the new authority, certified by itself and by the old one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fips_core::{Boundary, Diagnostic};
 use time::OffsetDateTime;
@@ -24,6 +25,26 @@ use crate::pki::report::Issued;
 use crate::pki::row::Status;
 use crate::store::Secrecy;
 
+/// How long the old authority is certified by the new one. A rotation takes days; whoever has
+/// the old key can be believed that long where the new authority alone is trusted, and after it is
+/// retired, too.
+const CROSSED_FOR: Duration = Duration::from_secs(90 * 86_400);
+
+/// How [`Rotation::start_with`] prepares.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Start {
+    /// The new key, where it is on a token already; none is made then, and the old one may lie
+    /// anywhere. From the phase on in which it signs, the record says that it is there:
+    /// [open](crate::Pki::open) the PKI again after that step, and after the one back.
+    pub key: Option<Pkcs11Uri>,
+    /// Whether the new authority does not certify the old one, for 90 days otherwise: the old key
+    /// may be in other hands, and what it signs must end with its trust. Who trusts the new one
+    /// alone then refuses leaves of the old one, so that all must trust both before
+    /// `issue-from-new`.
+    pub distrust_old: bool,
+}
+
 impl Rotation<'_> {
     /// Prepares: makes the new key and certificate and, where the path length and the names
     /// allow it, certifies each of the two authorities by the other. Nothing that is in use
@@ -34,38 +55,25 @@ impl Rotation<'_> {
     /// [`Error::Rotation`] when one is under way, or the authority cannot be rotated, with the
     /// reason; [`Error::Gate`]; failures of the module and the store.
     pub fn start(&self, boundary: &Boundary, clock: &dyn Clock) -> Result<Step, Error> {
-        self.prepare(boundary, None, clock)
+        self.start_with(boundary, &Start::default(), clock)
     }
 
-    /// As [`start`](Self::start), for a new key that is on a token already, wherever the old
-    /// one lies: no key is made.
-    ///
-    /// From the phase on in which the new key signs, the record says that it is there:
-    /// [open](crate::Pki::open) the PKI again after that step, and after the one back.
+    /// As [`start`](Self::start), in another way than the usual.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start); [`Error::Signer`] when the token has no such key, or will
-    /// not sign; [`Error::Rotation`] when it is the old one.
-    pub fn start_on_token(
+    /// As [`start`](Self::start); [`Error::Signer`] when a token has no such key, or will not
+    /// sign; [`Error::Rotation`] when it is the old one.
+    pub fn start_with(
         &self,
         boundary: &Boundary,
-        key: &Pkcs11Uri,
-        clock: &dyn Clock,
-    ) -> Result<Step, Error> {
-        self.prepare(boundary, Some(key), clock)
-    }
-
-    fn prepare(
-        &self,
-        boundary: &Boundary,
-        token: Option<&Pkcs11Uri>,
+        how: &Start,
         clock: &dyn Clock,
     ) -> Result<Step, Error> {
         self.pki.admit(Some(boundary.status().opening()))?;
         let diagnostic = diagnostic()?;
         let now = clock.now();
-        let blocked = self.blocked_start(token, &diagnostic, now)?;
+        let blocked = self.blocked_start(how, &diagnostic, now)?;
         if let Some(why) = blocked.into_iter().next() {
             return Err(self.refuse(why));
         }
@@ -82,7 +90,7 @@ impl Rotation<'_> {
 
         let mut staged = Staged::new(format!("rotate {}: {}", entry.name, Phase::Prepare));
         let old_key = self.pki.catalogue.key_source(&entry.name).clone();
-        let new_key = match token {
+        let new_key = match &how.key {
             Some(uri) => KeySource::Pkcs11(uri.clone()),
             None => old_key.clone(),
         };
@@ -99,7 +107,7 @@ impl Rotation<'_> {
             ..Issued::new(&entry.name, &self.paths.new, new.certificate())
         }];
         staged = staged.log(made(&entry.name, new.certificate())?);
-        let crossed = self.cross_sign(boundary, &new, first, &moment)?;
+        let crossed = self.cross_sign(boundary, &new, first, how, &moment)?;
         for (cross, path) in [
             (&crossed.new_by_old, &self.paths.new_by_old),
             (&crossed.old_by_new, &self.paths.old_by_new),
@@ -175,12 +183,12 @@ impl Rotation<'_> {
         diagnostic: &Diagnostic,
         now: OffsetDateTime,
     ) -> Result<Vec<String>, Error> {
-        self.blocked_start(None, diagnostic, now)
+        self.blocked_start(&Start::default(), diagnostic, now)
     }
 
     pub(super) fn blocked_start(
         &self,
-        token: Option<&Pkcs11Uri>,
+        how: &Start,
         diagnostic: &Diagnostic,
         now: OffsetDateTime,
     ) -> Result<Vec<String>, Error> {
@@ -189,14 +197,16 @@ impl Rotation<'_> {
         if let Some(journal) = self.journal()?.filter(|journal| !journal.is_done()) {
             why.push(super::under_way(&journal));
         }
-        why.extend(match (token, self.pki.catalogue.key_source(&entry.name)) {
-            (None, _) | (_, KeySource::External) => self.pki.key_out_of_reach(entry),
-            (Some(_), _) if self.pki.record.is_none() => Some(
-                "this PKI has no record yet that could say where its key lies: renew once"
-                    .to_owned(),
-            ),
-            (Some(_), _) => None,
-        });
+        why.extend(
+            match (&how.key, self.pki.catalogue.key_source(&entry.name)) {
+                (None, _) | (_, KeySource::External) => self.pki.key_out_of_reach(entry),
+                (Some(_), _) if self.pki.record.is_none() => Some(
+                    "this PKI has no record yet that could say where its key lies: renew once"
+                        .to_owned(),
+                ),
+                (Some(_), _) => None,
+            },
+        );
         let mut below = self.pki.catalogue.authorities().iter();
         if let Some(below) = below.find(|one| one.issuer.as_deref() == Some(entry.name.as_str())) {
             why.push(format!(
@@ -280,6 +290,7 @@ impl Rotation<'_> {
         boundary: &Boundary,
         new: &Authority,
         old: &Certificate,
+        how: &Start,
         moment: &FixedClock,
     ) -> Result<Crossed, Error> {
         if let Some(parent) = &self.entry.issuer {
@@ -300,7 +311,12 @@ impl Rotation<'_> {
             Err(error) => Err(error),
         };
         let new_by_old = note(signer.cross_sign(new.certificate(), moment))?;
-        let old_by_new = note(new.cross_sign(old, moment))?;
+        let old_by_new = if how.distrust_old {
+            crossed.why_not = Some("the old one is not to be trusted by the new one".to_owned());
+            None
+        } else {
+            note(new.cross_sign_for(old, CROSSED_FOR, moment))?
+        };
         Ok(Crossed {
             new_by_old,
             old_by_new,
