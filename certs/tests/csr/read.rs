@@ -324,14 +324,17 @@ fn a_request_of_another_key_or_with_a_key_in_its_file_is_refused() {
     }
 }
 
+/// A request of ours, signed by its P-256 key.
+fn web() -> CertificateRequest {
+    let key = key::generate(&boundary(), KeyType::P256).unwrap();
+    let signer = key.into_signer().unwrap();
+    let subject = Subject::new("web").unwrap();
+    CertificateRequest::new(&*signer, &subject, &names(), Usages::Server).unwrap()
+}
+
 #[test]
 fn no_changed_or_cut_byte_of_a_request_passes() {
-    let signer = key::generate(&boundary(), KeyType::P256)
-        .unwrap()
-        .into_signer()
-        .unwrap();
-    let subject = Subject::new("web").unwrap();
-    let made = CertificateRequest::new(&*signer, &subject, &names(), Usages::Server).unwrap();
+    let made = web();
     let diagnostic = diagnostic();
     assert!(made.clone().prove(&diagnostic).is_ok());
     let der = made.der();
@@ -363,12 +366,7 @@ fn no_changed_or_cut_byte_of_a_request_passes() {
 /// a request they cannot read is refused before its signature is.
 #[test]
 fn a_request_that_other_readers_cannot_read_is_refused() {
-    let signer = key::generate(&boundary(), KeyType::P256)
-        .unwrap()
-        .into_signer()
-        .unwrap();
-    let subject = Subject::new("web").unwrap();
-    let made = CertificateRequest::new(&*signer, &subject, &names(), Usages::Server).unwrap();
+    let made = web();
     let der = made.der();
     // ecdsa-with-SHA256, no parameters (RFC 5758 §3.2).
     let algorithm = [
