@@ -3,7 +3,9 @@
 
 mod common;
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use common::{MemoryStore, START, boundary, catalogue, clock, diagnostic};
 use fips_certs::catalogue::{Catalogue, Place};
@@ -263,4 +265,110 @@ fn what_a_stopped_init_left_is_made_by_renew() {
             }
         }
     }
+}
+
+/// The most leaves that are read and not given yet: 256 for each thread, of 16 at most.
+fn most_ahead() -> usize {
+    thread::available_parallelism()
+        .map_or(1, NonZeroUsize::get)
+        .min(16)
+        * 256
+}
+
+/// Of leaves that are missing, which is soon seen.
+#[test]
+fn rows_are_given_while_others_are_not_read_yet() {
+    let count = 10_000;
+    let store = Counting::default();
+    Pki::init(&boundary(), &store.inner, table(1), &clock()).unwrap();
+    store.inner.remove("fips/catalogue.json");
+    let pki = Pki::adopt(&store, table(count)).unwrap();
+    let check = |sink: &mut dyn FnMut(String) -> Result<(), Error>| {
+        pki.check_each(&diagnostic(), START, Thresholds::default(), |row| {
+            sink(row.file)
+        })
+    };
+    let verify = |sink: &mut dyn FnMut(String) -> Result<(), Error>| {
+        pki.verify_each(&diagnostic(), START, |verdict| sink(verdict.file))
+    };
+    type Look<'l> = &'l dyn Fn(&mut dyn FnMut(String) -> Result<(), Error>) -> Result<(), Error>;
+    for (what, look) in [("check", &check as Look<'_>), ("verify", &verify)] {
+        let (files, all) = store.cost(|| {
+            let mut files = Vec::new();
+            look(&mut |file| {
+                // Two files of each leaf, asked for twice; a few are the authority's.
+                let most = 4 * (files.len() + most_ahead()) + 40;
+                let reads = store.reads.load(Ordering::Relaxed);
+                assert!(reads <= most, "{what}: {reads} reads at {}", files.len());
+                files.push(file);
+                Ok(())
+            })
+            .unwrap();
+            files
+        });
+        let mut leaves = files.iter().filter(|file| file.starts_with("leaf-"));
+        for index in 1..count {
+            assert_eq!(leaves.next(), Some(&format!("leaf-{index}.crt")), "{what}");
+        }
+        assert_eq!(leaves.next(), None, "{what}");
+
+        let (ended, some) = store.cost(|| {
+            look(&mut |file| match file.as_str() {
+                "leaf-1.crt" => Err(Error::ReadOnly),
+                _ => Ok(()),
+            })
+        });
+        assert!(matches!(ended, Err(Error::ReadOnly)), "{what}: {ended:?}");
+        let told = format!("{what}: {some:?} to the first, {all:?} to the last");
+        assert!(some.reads <= 4 * most_ahead() + 40, "{told}");
+        assert!(2 * some.reads < all.reads, "{told}");
+    }
+}
+
+#[test]
+fn what_is_given_one_by_one_is_the_whole() {
+    let store = MemoryStore::default();
+    let (pki, _) = Pki::init(&boundary(), &store, table(20), &clock()).unwrap();
+    store.remove("leaf-3.key");
+    for (from, to) in [
+        ("leaf-4.crt", "unknown.crt"),
+        ("leaf-5.crt", "leaf-6.crt"),
+        ("leaf-5.key", "leaf-6.key"),
+    ] {
+        store.set(to, store.content(from));
+    }
+    let mut rows = Vec::new();
+    let checked = pki.check_each(&diagnostic(), START, Thresholds::default(), |row| {
+        rows.push(format!("{row:?}"));
+        Ok::<_, Error>(())
+    });
+    checked.unwrap();
+    let whole = pki.check(&diagnostic(), START, Thresholds::default());
+    let whole: Vec<String> = whole
+        .unwrap()
+        .iter()
+        .map(|row| format!("{row:?}"))
+        .collect();
+    assert_eq!(rows, whole);
+    assert!(rows.iter().any(|row| row.contains("unknown.crt")));
+
+    let mut verdicts = Vec::new();
+    let verified = pki.verify_each(&diagnostic(), START, |verdict| {
+        verdicts.push(verdict);
+        Ok::<_, Error>(())
+    });
+    verified.unwrap();
+    assert_eq!(verdicts, pki.verify(&diagnostic(), START).unwrap());
+    let failed: Vec<String> = verdicts
+        .into_iter()
+        .filter_map(|verdict| Some(format!("{}: {}", verdict.file, verdict.failed?)))
+        .collect();
+    assert_eq!(
+        failed,
+        [
+            "leaf-3.crt: leaf-3.key is missing",
+            "leaf-6.crt: leaf-5 has the same key",
+            "admin.conf: no server's leaf of ca holds for 127.0.0.1",
+        ]
+    );
 }

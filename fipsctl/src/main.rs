@@ -6,6 +6,7 @@ mod boundary;
 mod cli;
 mod echo;
 mod exit;
+mod list;
 mod output;
 mod pki;
 mod sealing;

@@ -1,6 +1,6 @@
 //! Everything that is printed goes through here: results to stdout, the rest to stderr.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -11,17 +11,70 @@ use crate::exit::Failure;
 
 /// Writes a result. A reader that goes away early (`| head`) is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    put(text).map(|_| ())
+}
+
+/// As [`print`], and says whether there is still a reader.
+pub(crate) fn put(text: &str) -> Result<bool, Failure> {
     let mut stdout = io::stdout().lock();
     let done = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
     match done {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Io {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(source) => Err(Failure::Io {
             action: "write to standard output".to_owned(),
-            source: error,
+            source,
         }),
-        _ => Ok(()),
     }
+}
+
+/// Standard output that drops what nobody reads, as [`print`] does.
+struct Unbroken(io::StdoutLock<'static>);
+
+impl Write for Unbroken {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            done => done,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            done => done,
+        }
+    }
+}
+
+/// Bytes of a document that are written at once.
+const BUFFERED: usize = 64 << 10;
+
+/// Writes a result as [`json`] has it. A long one is never whole in memory as text.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut output = BufWriter::with_capacity(BUFFERED, Unbroken(io::stdout().lock()));
+    serde_json::to_writer_pretty(&mut output, value)
+        .map_err(io::Error::from)
+        .and_then(|()| output.write_all(b"\n"))
+        .and_then(|()| output.flush())
+        .map_err(|source| Failure::Io {
+            action: "print JSON".to_owned(),
+            source,
+        })
+}
+
+/// Writes a result as [`yaml`] has it, likewise.
+pub(crate) fn print_yaml(value: &impl Serialize) -> Result<(), Failure> {
+    let mut output = BufWriter::with_capacity(BUFFERED, Unbroken(io::stdout().lock()));
+    serde_yaml_ng::to_writer(&mut output, value)
+        .map_err(io::Error::other)
+        .and_then(|()| output.flush())
+        .map_err(|source| Failure::Io {
+            action: "print YAML".to_owned(),
+            source,
+        })
 }
 
 /// Writes a remark for the person at the terminal.

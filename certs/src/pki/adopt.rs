@@ -6,7 +6,7 @@ use super::init::{apply, diagnostic};
 use super::read_back::Staged;
 use super::record::{self, Made, Record};
 use super::report::Report;
-use super::row::{Kind, Row, Status};
+use super::row::{Kind, Status};
 use super::{Pki, Thresholds, files};
 use crate::audit::{Event, EventKind};
 use crate::catalogue::{Catalogue, Options};
@@ -67,18 +67,15 @@ impl Pki<'_> {
         }
         self.admit(Some(boundary.status().opening()))?;
         let (diagnostic, now) = (diagnostic()?, clock.now());
-        let mut bad: Option<Row> = None;
         self.look(&diagnostic, now, Thresholds::default(), &mut |row| {
             if row.kind == Kind::Authority && row.status > Status::Warning {
-                bad.get_or_insert(row);
+                return Err(Error::Authority {
+                    why: format!("{}: {}", row.status, row.reasons.join("; ")),
+                    authority: row.entry.unwrap_or(row.file),
+                });
             }
-        });
-        if let Some(row) = bad {
-            return Err(Error::Authority {
-                authority: row.entry.unwrap_or(row.file),
-                why: format!("{}: {}", row.status, row.reasons.join("; ")),
-            });
-        }
+            Ok(())
+        })?;
         let definition = self.catalogue.definition().clone();
         let record = Record::new(boundary, Made::Adopted, definition, now);
         let mut staged = Staged::new("take over a PKI of another program");

@@ -1,6 +1,6 @@
 //! Looking at every certificate, without an open gate.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fips_core::Diagnostic;
@@ -61,6 +61,12 @@ impl Thresholds {
 /// Authorities by name, as far as their certificates could be read.
 type Authorities = BTreeMap<String, Bundle>;
 
+/// A file of certificates that the catalogue does not know, and the key that lies beside.
+struct Other {
+    certificate: EntryPath,
+    key: Option<EntryPath>,
+}
+
 /// What every look needs; several threads share it.
 struct Checker<'a> {
     pki: &'a Pki<'a>,
@@ -85,21 +91,47 @@ impl Pki<'_> {
         thresholds: Thresholds,
     ) -> Result<Vec<Row>, Error> {
         let mut rows = Vec::new();
-        self.look(diagnostic, now, thresholds, &mut |row| rows.push(row));
-        let checker = self.checker(diagnostic, now, thresholds);
-        checker.others(&mut |row| rows.push(row))?;
+        self.check_each(diagnostic, now, thresholds, |row| {
+            rows.push(row);
+            Ok::<_, Error>(())
+        })?;
         Ok(rows)
     }
 
-    /// Gives `sink` the rows of the catalogue, one after another: the authorities first. What
-    /// was read for one is dropped before the next.
-    pub(super) fn look(
+    /// As [`check`](Self::check), and gives `sink` each row as it is found, until it fails: what
+    /// is in memory does not grow with what is looked at, but for the catalogue, the register of
+    /// each authority, and the names of files that the catalogue does not know.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be listed: then no row was given. What `sink` answers.
+    pub fn check_each<E: From<Error>>(
         &self,
         diagnostic: &Diagnostic,
         now: OffsetDateTime,
         thresholds: Thresholds,
-        sink: &mut dyn FnMut(Row),
-    ) {
+        mut sink: impl FnMut(Row) -> Result<(), E>,
+    ) -> Result<(), E> {
+        // First, since it can fail; and the names of all files are gone before the look begins.
+        let others = self.others()?;
+        self.look(diagnostic, now, thresholds, &mut sink)?;
+        let checker = self.checker(diagnostic, now, thresholds);
+        parallel::in_order(
+            &others,
+            |other| checker.other(other),
+            |rows| rows.into_iter().try_for_each(&mut sink),
+        )
+    }
+
+    /// Gives `sink` the rows of the catalogue, one after another, until it fails: the authorities
+    /// first. What was read for one is dropped before the next.
+    pub(super) fn look<E>(
+        &self,
+        diagnostic: &Diagnostic,
+        now: OffsetDateTime,
+        thresholds: Thresholds,
+        sink: &mut dyn FnMut(Row) -> Result<(), E>,
+    ) -> Result<(), E> {
         let checker = self.checker(diagnostic, now, thresholds);
         let mut authorities = Authorities::new();
         let mut revoked = BTreeMap::new();
@@ -111,7 +143,7 @@ impl Pki<'_> {
                 rows.append(&mut found.rows);
                 revoked.insert(entry.name.clone(), found);
             }
-            rows.into_iter().for_each(&mut *sink);
+            rows.into_iter().try_for_each(&mut *sink)?;
             if let Some(bundle) = bundle {
                 authorities.insert(entry.name.clone(), bundle);
             }
@@ -122,25 +154,48 @@ impl Pki<'_> {
                 let issuer = &entry.issuer;
                 checker.leaf(entry, authorities.get(issuer), revoked.get(issuer))
             },
-            |rows: Vec<Row>| rows.into_iter().for_each(&mut *sink),
-        );
+            |rows| rows.into_iter().try_for_each(&mut *sink),
+        )?;
         for entry in self.catalogue.kubeconfigs() {
             let authority = authorities.get(&entry.authority);
             checker
                 .kubeconfig(entry, authority)
                 .into_iter()
-                .for_each(&mut *sink);
+                .try_for_each(&mut *sink)?;
         }
         for entry in self.catalogue.key_sets() {
             once::keys_row(self.store, entry)
                 .into_iter()
-                .for_each(&mut *sink);
+                .try_for_each(&mut *sink)?;
         }
         for entry in self.catalogue.files() {
             once::file_row(self.store, entry)
                 .into_iter()
-                .for_each(&mut *sink);
+                .try_for_each(&mut *sink)?;
         }
+        Ok(())
+    }
+
+    /// The files of certificates that the catalogue does not know.
+    fn others(&self) -> Result<Vec<Other>, Error> {
+        let mut all = self.store.list()?;
+        // As `list` has it, except that a store of another's may not.
+        all.sort_unstable();
+        let mut others = Vec::new();
+        for path in &all {
+            let Some(stem) = path.as_str().strip_suffix(".crt") else {
+                continue;
+            };
+            if self.catalogue.holds(path) || path.as_str().starts_with(STATE) {
+                continue;
+            }
+            let key = EntryPath::new(format!("{stem}.key"))?;
+            others.push(Other {
+                certificate: path.clone(),
+                key: all.binary_search(&key).is_ok().then_some(key),
+            });
+        }
+        Ok(others)
     }
 
     fn checker<'a>(
@@ -323,33 +378,24 @@ impl Checker<'_> {
         Some(row)
     }
 
-    /// Files the catalogue does not know: by their dates, and as a pair where a key lies beside.
-    fn others(&self, sink: &mut dyn FnMut(Row)) -> Result<(), Error> {
-        let all: BTreeSet<EntryPath> = self.pki.store.list()?.into_iter().collect();
-        for path in &all {
-            let Some(stem) = path.as_str().strip_suffix(".crt") else {
-                continue;
-            };
-            if self.pki.catalogue.holds(path) || path.as_str().starts_with(STATE) {
-                continue;
-            }
-            let key = EntryPath::new(format!("{stem}.key"))?;
-            let pair = if all.contains(&key) {
-                Pair::of_files(self.pki.store, path, &key)
-            } else {
-                Pair::without_key(self.pki.store, path)
-            };
-            let mut row = Row::new(path, Kind::Other);
-            if let Some(why) = pair.torn() {
-                row.worsen(Status::Torn, why);
-            }
-            if let Some(first) = pair.first() {
-                row = row.certificate(first, self.now, self.thresholds.of(first));
-            }
-            sink(row);
-            self.chain(path, &pair).into_iter().for_each(&mut *sink);
+    /// The rows of a file the catalogue does not know: by its dates, and as a pair where a key lies
+    /// beside.
+    fn other(&self, other: &Other) -> Vec<Row> {
+        let path = &other.certificate;
+        let pair = match &other.key {
+            Some(key) => Pair::of_files(self.pki.store, path, key),
+            None => Pair::without_key(self.pki.store, path),
+        };
+        let mut row = Row::new(path, Kind::Other);
+        if let Some(why) = pair.torn() {
+            row.worsen(Status::Torn, why);
         }
-        Ok(())
+        if let Some(first) = pair.first() {
+            row = row.certificate(first, self.now, self.thresholds.of(first));
+        }
+        let mut rows = vec![row];
+        rows.extend(self.chain(path, &pair));
+        rows
     }
 }
 

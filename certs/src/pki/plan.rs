@@ -220,8 +220,9 @@ impl Pki<'_> {
         };
         // Rows that nothing follows from are gone at once.
         self.look(diagnostic, now, Thresholds::default(), &mut |row| {
-            planner.take(row)
-        });
+            planner.take(row);
+            Ok::<_, Error>(())
+        })?;
         Ok(planner.plan)
     }
 

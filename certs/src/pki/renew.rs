@@ -196,13 +196,16 @@ impl Renewing<'_> {
         parallel::in_order(
             part,
             |(_, planned)| self.make(planned),
-            |one| made.push(one),
-        );
+            |one| {
+                made.push(one?);
+                Ok::<_, Error>(())
+            },
+        )?;
         let mut issued = Vec::new();
         for ((renewal, planned), made) in part.iter().zip(made) {
             let mut event = Event::new(EventKind::Renewed, &renewal.name)
                 .with_reason(renewal.reasons.join("; "));
-            match (planned, made?) {
+            match (planned, made) {
                 (Planned::Leaf(entry, authority), Some(made)) => {
                     issued.push(Issued {
                         old_serial: renewal.serial.clone(),

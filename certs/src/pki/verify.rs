@@ -1,8 +1,9 @@
 //! The whole tree as its peers judge it: each path, name, pair and list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::time::Duration;
 
+use fips_core::digest::{Algorithm, digest};
 use fips_core::{Diagnostic, verification};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use serde::Serialize;
@@ -13,15 +14,17 @@ use webpki::{
     anchor_from_trusted_cert,
 };
 
-use super::Pki;
 use super::bundle::Bundle;
 use super::files::{self, Pair};
 use super::revocation::Revoked;
 use super::row::Status;
+use super::{Pki, parallel};
 use crate::catalogue::{AuthorityEntry, KubeconfigEntry, LeafEntry};
 use crate::certificate::Certificate;
+use crate::crl::RevocationList;
 use crate::error::Error;
 use crate::names::SubjectAltName;
+use crate::store::EntryPath;
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -79,6 +82,50 @@ impl Question {
 struct Trust {
     bundle: Option<Bundle>,
     revoked: Revoked,
+    /// The list of each key, read once as webpki has it: one for each leaf would be all of a long
+    /// list for each.
+    lists: Vec<Option<Result<CertRevocationList<'static>, String>>>,
+}
+
+/// What was seen of an entry with a key.
+struct Seen<'a> {
+    entry: &'a str,
+    /// The first is the pair's.
+    verdicts: Vec<Verdict>,
+    /// The digest of the public key, of a pair that fits.
+    key: Option<[u8; 32]>,
+    /// The first certificate, of a server's leaf.
+    server: Option<Certificate>,
+}
+
+/// Whose public keys were seen, by their digests: as short for RSA as for curves.
+#[derive(Default)]
+struct Keys<'a>(BTreeMap<[u8; 32], &'a str>);
+
+/// A server that kubeconfigs name.
+struct Server<'a> {
+    /// The authority whose leaf it has.
+    authority: &'a str,
+    host: SubjectAltName,
+    trusted: Vec<Certificate>,
+    /// Whether a leaf was found that holds for it.
+    answer: Result<(), String>,
+}
+
+/// The servers that kubeconfigs name: each is looked for once, however many name it.
+#[derive(Default)]
+struct Servers<'a> {
+    all: Vec<Server<'a>>,
+    /// Where each is, by its authority, its host and the trust that is embedded.
+    places: BTreeMap<(&'a str, String, Option<Vec<u8>>), usize>,
+}
+
+/// What a kubeconfig asks for.
+struct Asked<'a> {
+    entry: &'a KubeconfigEntry,
+    url: Option<String>,
+    /// Where among the servers it is.
+    server: Result<usize, String>,
 }
 
 struct Verifier<'a> {
@@ -86,9 +133,6 @@ struct Verifier<'a> {
     diagnostic: &'a Diagnostic,
     now: OffsetDateTime,
     trust: BTreeMap<&'a str, Trust>,
-    /// Where a public key was seen first.
-    keys: BTreeMap<Vec<u8>, String>,
-    verdicts: Vec<Verdict>,
 }
 
 impl Pki<'_> {
@@ -106,52 +150,161 @@ impl Pki<'_> {
         diagnostic: &Diagnostic,
         now: OffsetDateTime,
     ) -> Result<Vec<Verdict>, Error> {
+        let mut verdicts = Vec::new();
+        self.verify_each(diagnostic, now, |verdict| {
+            verdicts.push(verdict);
+            Ok::<_, Error>(())
+        })?;
+        Ok(verdicts)
+    }
+
+    /// As [`verify`](Self::verify), and gives `sink` each verdict as it is found, until it fails:
+    /// what is in memory does not grow with what is looked at, but for the catalogue, the
+    /// register and the lists of each authority, a digest of each key, and what each kubeconfig
+    /// asks for.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`verify`](Self::verify); what `sink` answers.
+    pub fn verify_each<E: From<Error>>(
+        &self,
+        diagnostic: &Diagnostic,
+        now: OffsetDateTime,
+        mut sink: impl FnMut(Verdict) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut verifier = Verifier {
             pki: self,
             diagnostic,
             now,
             trust: BTreeMap::new(),
-            keys: BTreeMap::new(),
-            verdicts: Vec::new(),
         };
+        let mut keys = Keys::default();
         for entry in self.catalogue.authorities() {
-            verifier.authority(entry)?;
+            let mut seen = verifier.authority(entry)?;
+            keys.compare(&mut seen);
+            seen.verdicts.into_iter().try_for_each(&mut sink)?;
         }
-        let mut leaves = Vec::new();
-        for entry in self.catalogue.leaves() {
-            if let Some(leaf) = verifier.leaf(entry) {
-                leaves.push((entry, leaf));
+        // Before the leaves, so that none of them needs to be kept.
+        let mut servers = Servers::default();
+        let kubeconfigs = self.catalogue.kubeconfigs().iter();
+        let asked: Vec<Asked<'_>> = kubeconfigs
+            .filter_map(|entry| verifier.kubeconfig(entry, &mut servers))
+            .collect();
+        parallel::in_order(
+            self.catalogue.leaves(),
+            |entry| Some((entry, verifier.leaf(entry)?)),
+            |seen| {
+                let Some((entry, mut seen)) = seen else {
+                    return Ok(());
+                };
+                keys.compare(&mut seen);
+                if let Some(certificate) = &seen.server {
+                    servers.answer(entry, certificate, now);
+                }
+                seen.verdicts.into_iter().try_for_each(&mut sink)
+            },
+        )?;
+        for Asked { entry, url, server } in asked {
+            let result = server.and_then(|at| servers.all[at].answer.clone());
+            let place = (&entry.path, entry.name.as_str());
+            sink(verdict(place, Question::Kubeconfig, url, result))?;
+        }
+        Ok(())
+    }
+}
+
+fn verdict(
+    (file, entry): (impl ToString, &str),
+    question: Question,
+    name: Option<String>,
+    result: Result<(), String>,
+) -> Verdict {
+    Verdict {
+        file: file.to_string(),
+        entry: entry.to_owned(),
+        question,
+        name,
+        failed: result.err(),
+    }
+}
+
+impl<'a> Keys<'a> {
+    /// The pair does not hold when somebody has its key already.
+    fn compare(&mut self, seen: &mut Seen<'a>) {
+        let Some(key) = seen.key else {
+            return;
+        };
+        match self.0.entry(key) {
+            btree_map::Entry::Occupied(other) => {
+                if let Some(pair) = seen.verdicts.first_mut() {
+                    pair.failed = Some(format!("{} has the same key", other.get()));
+                }
+            }
+            btree_map::Entry::Vacant(place) => {
+                place.insert(seen.entry);
             }
         }
-        for entry in self.catalogue.kubeconfigs() {
-            verifier.kubeconfig(entry, &leaves);
+    }
+}
+
+impl<'a> Servers<'a> {
+    /// Where the server at `url` is, judged by the trust that the kubeconfig embeds, or else by
+    /// its authority's file.
+    fn place(
+        &mut self,
+        entry: &'a KubeconfigEntry,
+        url: &str,
+        embedded: Option<&[u8]>,
+        trust: Option<&Trust>,
+    ) -> Result<usize, String> {
+        let host = host(url).ok_or_else(|| format!("{url} names no host"))?;
+        let authority = entry.authority.as_str();
+        let key = (authority, host.to_string(), embedded.map(<[u8]>::to_vec));
+        if let Some(at) = self.places.get(&key) {
+            return Ok(*at);
         }
-        Ok(verifier.verdicts)
+        let trusted = match embedded {
+            Some(pem) => Certificate::from_pem(pem).map_err(|error| error.to_string())?,
+            None => {
+                let bundle = trust.and_then(|trust| trust.bundle.as_ref());
+                let bundle = bundle.ok_or_else(|| format!("{authority} cannot be read"))?;
+                let certificates = bundle.chain().iter().chain(bundle.added());
+                certificates.cloned().collect()
+            }
+        };
+        let at = self.all.len();
+        self.places.insert(key, at);
+        self.all.push(Server {
+            answer: Err(format!("no server's leaf of {authority} holds for {host}")),
+            authority,
+            host,
+            trusted,
+        });
+        Ok(at)
+    }
+
+    /// Takes the leaf of a server: whether it holds for those that none was found for yet.
+    fn answer(&mut self, entry: &LeafEntry, leaf: &Certificate, now: OffsetDateTime) {
+        for server in &mut self.all {
+            if server.answer.is_ok()
+                || server.authority != entry.issuer
+                || holds_for(leaf, &server.host).is_err()
+            {
+                continue;
+            }
+            let anchors: Vec<&Certificate> = server.trusted.iter().collect();
+            let usage = KeyUsage::server_auth();
+            server.answer = verify_path(leaf, &[], &anchors, now, usage, None)
+                .map_err(|why| format!("{}: {why}", entry.name));
+        }
     }
 }
 
 impl<'a> Verifier<'a> {
-    fn say(
-        &mut self,
-        (file, entry): (impl ToString, &str),
-        question: Question,
-        name: Option<String>,
-        result: Result<(), String>,
-    ) {
-        self.verdicts.push(Verdict {
-            file: file.to_string(),
-            entry: entry.to_owned(),
-            question,
-            name,
-            failed: result.err(),
-        });
-    }
-
-    fn authority(&mut self, entry: &'a AuthorityEntry) -> Result<(), Error> {
+    fn authority(&mut self, entry: &'a AuthorityEntry) -> Result<Seen<'a>, Error> {
         let pair = Pair::of_authority(self.pki.store, entry);
         let place = (&entry.certificate, entry.name.as_str());
-        let fits = self.pair(&pair, &entry.name);
-        self.say(place, Question::Pair, None, fits);
+        let mut seen = self.pair(&pair, place);
         let revoked = self
             .pki
             .revoked(self.diagnostic, entry, pair.first(), self.now)?;
@@ -164,7 +317,8 @@ impl<'a> Verifier<'a> {
                 .into_iter()
                 .find(|(status, _)| *status > Status::Warning);
             let result = own.or(worst.map(|(_, why)| why)).map_or(Ok(()), Err);
-            self.say(place, Question::Chain, None, result);
+            seen.verdicts
+                .push(verdict(place, Question::Chain, None, result));
             bundle
         });
         for row in &revoked.rows {
@@ -172,10 +326,22 @@ impl<'a> Verifier<'a> {
                 Status::Ok | Status::Warning => Ok(()),
                 _ => Err(row.reasons.join("; ")),
             };
-            self.say((&row.file, &entry.name), Question::List, None, result);
+            let place = (&row.file, entry.name.as_str());
+            seen.verdicts
+                .push(verdict(place, Question::List, None, result));
         }
-        self.trust.insert(&entry.name, Trust { bundle, revoked });
-        Ok(())
+        let read = |list: &RevocationList| {
+            OwnedCertRevocationList::from_der(list.der())
+                .map(CertRevocationList::from)
+                .map_err(|error| format!("its authority's list: {error}"))
+        };
+        let trust = Trust {
+            bundle,
+            lists: revoked.lists().map(|list| list.map(read)).collect(),
+            revoked,
+        };
+        self.trust.insert(&entry.name, trust);
+        Ok(seen)
     }
 
     fn dates(&self, certificate: &Certificate) -> Option<String> {
@@ -185,36 +351,36 @@ impl<'a> Verifier<'a> {
         (certificate.not_before() > self.now).then(|| "it begins later".to_owned())
     }
 
-    /// Whether a pair fits, and its key is nobody else's.
-    fn pair(&mut self, pair: &Pair, name: &str) -> Result<(), String> {
-        if let Some(why) = pair.torn() {
-            return Err(why);
+    /// Whether a pair fits. Whether its key is nobody else's is for those who know the others.
+    fn pair(&self, pair: &Pair, (file, entry): (&EntryPath, &'a str)) -> Seen<'a> {
+        let (mut key, mut fits) = (None, pair.torn().map_or(Ok(()), Err));
+        if let (Ok(()), Some(first)) = (&fits, pair.first()) {
+            match digest(Algorithm::Sha256, first.public_key()) {
+                Ok(digest) => key = <[u8; 32]>::try_from(digest.as_ref()).ok(),
+                Err(error) => fits = Err(format!("its key cannot be compared: {error}")),
+            }
         }
-        let Some(first) = pair.first() else {
-            return Ok(());
-        };
-        match self.keys.entry(first.public_key().to_vec()) {
-            std::collections::btree_map::Entry::Occupied(other) => {
-                Err(format!("{} has the same key", other.get()))
-            }
-            std::collections::btree_map::Entry::Vacant(place) => {
-                place.insert(name.to_owned());
-                Ok(())
-            }
+        Seen {
+            entry,
+            verdicts: vec![verdict((file, entry), Question::Pair, None, fits)],
+            key,
+            server: None,
         }
     }
 
-    fn leaf(&mut self, entry: &'a LeafEntry) -> Option<Certificate> {
+    /// The verdicts on a leaf; none for one that may be missing, and is.
+    fn leaf(&self, entry: &'a LeafEntry) -> Option<Seen<'a>> {
         let place = (entry.file(), entry.name.as_str());
         let pair = match Pair::of_leaf(self.pki.store, entry) {
             Some(pair) => pair,
             None if entry.optional => return None,
             None => Pair::missing(entry),
         };
-        let fits = self.pair(&pair, &entry.name);
-        self.say(place, Question::Pair, None, fits);
-        let certificates = pair.certificates.ok()?;
-        let (leaf, after) = certificates.split_first()?;
+        let mut seen = self.pair(&pair, place);
+        let certificates = pair.certificates.unwrap_or_default();
+        let Some((leaf, after)) = certificates.split_first() else {
+            return Some(seen);
+        };
         for (wanted, question, usage) in [
             (
                 entry.usages.client(),
@@ -229,14 +395,19 @@ impl<'a> Verifier<'a> {
         ] {
             if wanted {
                 let result = self.path(&entry.issuer, leaf, after, usage);
-                self.say(place, question, None, result);
+                seen.verdicts.push(verdict(place, question, None, result));
             }
         }
         for name in &entry.names {
             let result = holds_for(leaf, name);
-            self.say(place, Question::Name, Some(name.to_string()), result);
+            let name = Some(name.to_string());
+            seen.verdicts
+                .push(verdict(place, Question::Name, name, result));
         }
-        Some(leaf.clone())
+        if entry.usages.server() {
+            seen.server = certificates.into_iter().next();
+        }
+        Some(seen)
     }
 
     /// The path from `leaf` over `after` to the trust of the authority called `issuer`.
@@ -247,90 +418,52 @@ impl<'a> Verifier<'a> {
         after: &[Certificate],
         usage: KeyUsage,
     ) -> Result<(), String> {
-        let trust = self.trust.get(issuer);
-        let bundle = trust
-            .and_then(|trust| trust.bundle.as_ref())
-            .ok_or_else(|| format!("its authority {issuer} cannot be read"))?;
+        let unread = || format!("its authority {issuer} cannot be read");
+        let trust = self.trust.get(issuer).ok_or_else(unread)?;
+        let bundle = trust.bundle.as_ref().ok_or_else(unread)?;
         let anchors: Vec<&Certificate> = bundle.chain().iter().chain(bundle.added()).collect();
-        let list = trust.and_then(|trust| trust.revoked.list_for(leaf, self.diagnostic));
-        let lists = list
-            .map(|list| OwnedCertRevocationList::from_der(list.der()))
-            .transpose()
-            .map_err(|error| format!("its authority's list: {error}"))?
-            .map(CertRevocationList::from);
-        let lists: Vec<&CertRevocationList<'_>> = lists.iter().collect();
+        let signer = trust.revoked.signer_of(leaf, self.diagnostic);
+        let list = signer.and_then(|at| trust.lists.get(at)?.as_ref());
+        let list = list.map(Result::as_ref).transpose()?;
+        let lists: Vec<&CertRevocationList<'_>> = list.into_iter().collect();
         let revocation = revocation(&lists);
         verify_path(leaf, after, &anchors, self.now, usage, revocation)?;
         // What the register alone says is not in a list yet.
-        match trust.and_then(|trust| trust.revoked.reason(leaf)) {
+        match trust.revoked.reason(leaf) {
             Some(why) => Err(why),
             None => Ok(()),
         }
     }
 
-    fn kubeconfig(&mut self, entry: &KubeconfigEntry, leaves: &[(&LeafEntry, Certificate)]) {
-        let place = (&entry.path, entry.name.as_str());
+    /// What a kubeconfig asks for; nothing for one that may be missing, and is.
+    fn kubeconfig(
+        &self,
+        entry: &'a KubeconfigEntry,
+        servers: &mut Servers<'a>,
+    ) -> Option<Asked<'a>> {
         let found = match files::kubeconfig(self.pki.store, &entry.path) {
-            Ok(None) if entry.optional => return,
+            Ok(None) if entry.optional => return None,
             Ok(None) => Err(format!("{} is missing", entry.path)),
             Ok(Some(found)) => Ok(found),
             Err(why) => Err(why),
         };
-        let found = match found {
-            Ok(found) => found,
-            Err(why) => return self.say(place, Question::Kubeconfig, None, Err(why)),
-        };
-        let server = found.frame.server.clone();
-        let result = self.server(entry, &server, found.authority.as_deref(), leaves);
-        self.say(place, Question::Kubeconfig, Some(server), result);
-    }
-
-    /// Whether a server's leaf of the authority holds for the host of `url`, by the trust that
-    /// the kubeconfig embeds, or else by the authority's file.
-    fn server(
-        &self,
-        entry: &KubeconfigEntry,
-        url: &str,
-        embedded: Option<&[u8]>,
-        leaves: &[(&LeafEntry, Certificate)],
-    ) -> Result<(), String> {
-        let host = host(url).ok_or_else(|| format!("{url} names no host"))?;
-        let trusted = match embedded {
-            Some(pem) => Certificate::from_pem(pem).map_err(|error| error.to_string())?,
-            None => {
-                let bundle = self.trust.get(entry.authority.as_str());
-                let bundle = bundle.and_then(|trust| trust.bundle.as_ref());
-                let bundle = bundle.ok_or_else(|| format!("{} cannot be read", entry.authority))?;
-                bundle
-                    .chain()
-                    .iter()
-                    .chain(bundle.added())
-                    .cloned()
-                    .collect()
+        Some(match found {
+            Ok(found) => {
+                let url = found.frame.server.clone();
+                let trust = self.trust.get(entry.authority.as_str());
+                let server = servers.place(entry, &url, found.authority.as_deref(), trust);
+                Asked {
+                    entry,
+                    url: Some(url),
+                    server,
+                }
             }
-        };
-        let anchors: Vec<&Certificate> = trusted.iter().collect();
-        let mut last = format!("no server's leaf of {} holds for {host}", entry.authority);
-        for (leaf, certificate) in leaves {
-            if !leaf.usages.server()
-                || leaf.issuer != entry.authority
-                || holds_for(certificate, &host).is_err()
-            {
-                continue;
-            }
-            match verify_path(
-                certificate,
-                &[],
-                &anchors,
-                self.now,
-                KeyUsage::server_auth(),
-                None,
-            ) {
-                Ok(()) => return Ok(()),
-                Err(why) => last = format!("{}: {why}", leaf.name),
-            }
-        }
-        Err(last)
+            Err(why) => Asked {
+                entry,
+                url: None,
+                server: Err(why),
+            },
+        })
     }
 }
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use fips_boundary::certs::pki::{Kind, Status, Thresholds};
+use fips_boundary::certs::pki::{Kind, Status};
 use fips_boundary::certs::store::DirStore;
-use fips_boundary::certs::{Clock, Pki, SystemClock};
+use fips_boundary::certs::{Pki, SystemClock};
 use fips_boundary::core::Diagnostic;
 
 use super::layout::LayoutArgs;
@@ -54,8 +54,15 @@ pub(super) fn run(args: &AdoptArgs) -> Result<u8, Failure> {
     super::tell_recovery(&args.dir, &store);
     let mut pki = Pki::adopt(&store, args.layout.catalogue_of(&args.dir, &store)?)?;
     let diagnostic = Diagnostic::new()?;
-    let rows = pki.check(&diagnostic, SystemClock.now(), Thresholds::default())?;
-    super::check::print(&rows, args.output)?;
+    // What the real run would refuse.
+    let (mut well, mut refused) = (true, None);
+    super::check::print(&pki, &diagnostic, args.output, |row| {
+        well &= row.status == Status::Ok;
+        if row.kind == Kind::Authority && row.status > Status::Warning {
+            refused.get_or_insert_with(|| format!("{} would be refused: {}", row.file, row.status));
+        }
+        false
+    })?;
     match &gate {
         Some(boundary) => {
             let report = pki.take_over(boundary, &SystemClock)?;
@@ -63,15 +70,10 @@ pub(super) fn run(args: &AdoptArgs) -> Result<u8, Failure> {
         }
         None => {
             output::note("dry run: nothing was written");
-            // What the real run would refuse.
-            if let Some(row) = rows
-                .iter()
-                .find(|row| row.kind == Kind::Authority && row.status > Status::Warning)
-            {
-                output::note(&format!("{} would be refused: {}", row.file, row.status));
+            if let Some(refused) = refused {
+                output::note(&refused);
             }
         }
     }
-    let well = rows.iter().all(|row| row.status == Status::Ok);
     Ok(if well { exit::DONE } else { exit::FINDINGS })
 }

@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use fips_boundary::certs::catalogue::{AuthorityEntry, Catalogue, Credentials, KubeconfigEntry};
 use fips_boundary::certs::key::KeySource;
-use fips_boundary::certs::store::DirStore;
+use fips_boundary::certs::store::{DirStore, EntryPath};
 use fips_boundary::certs::{Error, Pki, SystemClock};
 use fips_boundary::core::EVALUATION_MARK;
 use serde::Serialize;
 
 use crate::cli::{Format, InitArgs};
 use crate::exit::{self, Failure};
-use crate::{boundary, output, table};
+use crate::list::List;
+use crate::{boundary, output};
 
 const DAY: Duration = Duration::from_secs(86_400);
+
+/// Of what would be written.
+const HEADER: &[&str] = &["FILENAME", "NAME", "SUBJECT", "NAMES", "KEY", "DAYS"];
 
 pub(super) fn run(args: &InitArgs) -> Result<u8, Failure> {
     if args.dry_run {
@@ -62,48 +66,55 @@ impl Planned {
     }
 }
 
-/// Every file, those of an entry one after another.
-fn planned(catalogue: &Catalogue) -> Vec<Planned> {
+/// Gives `sink` every file, those of an entry one after another.
+fn each_planned(
+    catalogue: &Catalogue,
+    mut sink: impl FnMut(Planned) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let days = |lifetime: Duration| Some(lifetime.as_secs() / DAY.as_secs());
-    let mut planned = Vec::new();
     for entry in catalogue.authorities() {
-        planned.extend(entry.paths().map(|path| {
+        for path in entry.paths() {
             let row = Planned::new(&entry.name, path);
-            if *path != entry.certificate {
-                return row;
-            }
-            Planned {
-                subject: authority_subject(entry),
-                key: entry.key_type.name().to_owned(),
-                lifetime_days: days(entry.lifetime),
-                ..row
-            }
-        }));
+            sink(if *path == entry.certificate {
+                Planned {
+                    subject: authority_subject(entry),
+                    key: entry.key_type.name().to_owned(),
+                    lifetime_days: days(entry.lifetime),
+                    ..row
+                }
+            } else {
+                row
+            })?;
+        }
     }
     for entry in catalogue.leaves() {
-        planned.push(Planned {
+        sink(Planned {
             subject: entry.subject.to_string(),
             names: entry.names.iter().map(ToString::to_string).collect(),
             key: entry.key_type.name().to_owned(),
             lifetime_days: days(entry.lifetime),
             ..Planned::new(&entry.name, entry.file())
-        });
+        })?;
         if entry.key_file() != entry.file() {
-            planned.push(Planned::new(&entry.name, entry.key_file()));
+            sink(Planned::new(&entry.name, entry.key_file()))?;
         }
     }
     let embedded = |entry: &&KubeconfigEntry| entry.credentials != Credentials::Embedded;
-    let kubeconfigs = catalogue.kubeconfigs().iter().filter(embedded);
-    planned.extend(kubeconfigs.map(|entry| Planned::new(&entry.name, &entry.path)));
-    for entry in catalogue.key_sets() {
-        planned.extend(entry.paths().map(|path| Planned {
-            key: entry.key_type.name().to_owned(),
-            ..Planned::new(&entry.name, path)
-        }));
+    for entry in catalogue.kubeconfigs().iter().filter(embedded) {
+        sink(Planned::new(&entry.name, &entry.path))?;
     }
-    let files = catalogue.files().iter();
-    planned.extend(files.map(|entry| Planned::new(&entry.name, &entry.path)));
-    planned
+    for entry in catalogue.key_sets() {
+        for path in entry.paths() {
+            sink(Planned {
+                key: entry.key_type.name().to_owned(),
+                ..Planned::new(&entry.name, path)
+            })?;
+        }
+    }
+    for entry in catalogue.files() {
+        sink(Planned::new(&entry.name, &entry.path))?;
+    }
+    Ok(())
 }
 
 fn dry_run(args: &InitArgs) -> Result<u8, Failure> {
@@ -119,40 +130,28 @@ pub(super) fn print_planned(
     dir: &Path,
     format: Format,
 ) -> Result<(), Failure> {
-    let mut planned = planned(catalogue);
+    let mut list = List::new(HEADER, format, |planned: &Planned| {
+        let days = planned.lifetime_days.map(|days| days.to_string());
+        vec![
+            planned.file.clone(),
+            planned.name.clone(),
+            planned.subject.clone(),
+            planned.names.join(","),
+            planned.key.clone(),
+            days.unwrap_or_default(),
+        ]
+    });
+    each_planned(catalogue, |planned| list.add(planned))?;
     // The record, which is no entry.
-    let known: BTreeSet<String> = planned.iter().map(|row| row.file.clone()).collect();
-    let others = Pki::files(catalogue)?;
-    let others = others.iter().map(ToString::to_string);
-    planned.extend(
-        others
-            .filter(|file| !known.contains(file))
-            .map(|file| Planned::new("", file)),
-    );
-    match format {
-        Format::Json => output::print(&output::json(&planned)?)?,
-        Format::Yaml => output::print(&output::yaml(&planned)?)?,
-        Format::Table | Format::Text => {
-            let header = ["FILENAME", "NAME", "SUBJECT", "NAMES", "KEY", "DAYS"];
-            let rows = planned.into_iter().map(|planned| {
-                vec![
-                    planned.file,
-                    planned.name,
-                    planned.subject,
-                    planned.names.join(","),
-                    planned.key,
-                    planned
-                        .lifetime_days
-                        .map(|days| days.to_string())
-                        .unwrap_or_default(),
-                ]
-            });
-            output::print(&table::draw(&header, rows, format))?;
-        }
+    let known: BTreeSet<&EntryPath> = catalogue.paths().collect();
+    let files = Pki::files(catalogue)?;
+    for file in files.iter().filter(|file| !known.contains(file)) {
+        list.add(Planned::new("", file))?;
     }
+    list.end()?;
     output::note(&format!(
         "dry run: nothing was written; {} files would be, below {}",
-        Pki::files(catalogue)?.len(),
+        files.len(),
         dir.display()
     ));
     Ok(())

@@ -34,7 +34,7 @@ use fips_boundary::certs::store::{DirStore, Recovery};
 
 use crate::cli::{self, Format, PkiCommand};
 use crate::exit::Failure;
-use crate::{output, table};
+use crate::{list, output, table};
 
 pub(crate) use audit::AuditCommand;
 pub(crate) use crl::CrlCommand;
@@ -125,13 +125,23 @@ fn key_type(key_type: cli::KeyType) -> KeyType {
     }
 }
 
+/// The columns of what was issued.
+const ISSUED: &[&str] = &[
+    "FILENAME",
+    "SUBJECT",
+    "KEY",
+    "OLD SERIAL",
+    "SERIAL",
+    "EXPIRES",
+];
+
 /// Prints what was issued.
 fn print_report(report: &Report, format: Format) -> Result<(), Failure> {
     match format {
-        Format::Json => output::print(&output::json(report)?),
-        Format::Yaml => output::print(&output::yaml(report)?),
+        Format::Json => output::print_json(report),
+        Format::Yaml => output::print_yaml(report),
         Format::Table | Format::Text => {
-            let rows = report.issued.iter().map(|issued| {
+            list::print(ISSUED, format, &report.issued, |issued| {
                 vec![
                     issued.file.clone(),
                     issued.subject.clone(),
@@ -140,16 +150,7 @@ fn print_report(report: &Report, format: Format) -> Result<(), Failure> {
                     issued.serial.clone(),
                     table::date(issued.expires),
                 ]
-            });
-            let header = [
-                "FILENAME",
-                "SUBJECT",
-                "KEY",
-                "OLD SERIAL",
-                "SERIAL",
-                "EXPIRES",
-            ];
-            output::print(&table::draw(&header, rows, format))?;
+            })?;
             // How the gate was opened was said on entering; JSON and YAML hold the sentence.
             output::print(&format!("{} files written\n", report.written.len()))
         }

@@ -13,9 +13,12 @@ use serde::Serialize;
 use super::UnlockArgs;
 use crate::cli::{Format, RenewArgs};
 use crate::exit::{self, Failure};
-use crate::{boundary, output, table};
+use crate::{boundary, list, output, table};
 
 const DAY: Duration = Duration::from_secs(86_400);
+
+/// Of what is due.
+const HEADER: &[&str] = &["NAME", "FILENAME", "EXPIRES", "WHY"];
 
 /// Plan and result in one document.
 #[derive(Serialize)]
@@ -133,23 +136,21 @@ fn print(
         lists,
     };
     match format {
-        Format::Json => return output::print(&output::json(&both)?),
-        Format::Yaml => return output::print(&output::yaml(&both)?),
+        Format::Json => return output::print_json(&both),
+        Format::Yaml => return output::print_yaml(&both),
         Format::Table | Format::Text => {}
     }
     if plan.is_empty() {
         output::print("nothing is due\n")?;
     } else {
-        let rows = plan.renewals.iter().map(|renewal| {
+        list::print(HEADER, format, &plan.renewals, |renewal| {
             vec![
                 renewal.name.clone(),
                 renewal.file.clone(),
                 renewal.expires.map(table::date).unwrap_or_default(),
                 renewal.reasons.join("; "),
             ]
-        });
-        let header = ["NAME", "FILENAME", "EXPIRES", "WHY"];
-        output::print(&table::draw(&header, rows, format))?;
+        })?;
     }
     for blocked in &plan.blocked {
         let issuer = blocked.issuer.as_ref();

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use fips_boundary::certs::pki::Verdict;
 use fips_boundary::certs::store::DirStore;
 use fips_boundary::certs::{Clock, Pki, SystemClock};
 use fips_boundary::core::Diagnostic;
 
 use crate::cli::Format;
 use crate::exit::{self, Failure};
-use crate::{output, table};
+use crate::list::{Ended, List};
+use crate::output;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -28,38 +30,45 @@ pub(crate) struct VerifyTreeArgs {
     pub(crate) output: Format,
 }
 
+const HEADER: &[&str] = &["FILENAME", "QUESTION", "NAME", "ANSWER"];
+
 pub(super) fn run(args: &VerifyTreeArgs) -> Result<u8, Failure> {
     let diagnostic = Diagnostic::new()?;
     let store = DirStore::open_read_only(&args.dir)?;
     super::tell_recovery(&args.dir, &store);
-    let verdicts = Pki::open(&store)?.verify(&diagnostic, SystemClock.now())?;
-    let failed = verdicts
-        .iter()
-        .filter(|verdict| verdict.failed.is_some())
-        .count();
-    match args.output {
-        Format::Json => output::print(&output::json(&verdicts)?)?,
-        Format::Yaml => output::print(&output::yaml(&verdicts)?)?,
-        Format::Table | Format::Text => {
-            let rows = verdicts.iter().map(|verdict| {
-                vec![
-                    verdict.file.clone(),
-                    verdict.question.name().to_owned(),
-                    verdict.name.clone().unwrap_or_default(),
-                    match &verdict.failed {
-                        None => "holds".to_owned(),
-                        Some(why) => format!("FAILED: {why}"),
-                    },
-                ]
-            });
-            let header = ["FILENAME", "QUESTION", "NAME", "ANSWER"];
-            output::print(&table::draw(&header, rows, args.output))?;
-            output::print(&format!("{} questions, {failed} failed\n", verdicts.len()))?;
+    let pki = Pki::open(&store)?;
+    let (mut asked, mut failed) = (0_usize, 0_usize);
+    let mut list = List::new(HEADER, args.output, cells);
+    let looked = pki.verify_each(&diagnostic, SystemClock.now(), |verdict| {
+        asked += 1;
+        failed += usize::from(verdict.failed.is_some());
+        list.add(verdict)?;
+        // Nobody reads the others, and the exit code is known.
+        if failed > 0 && list.is_unread() {
+            return Err(Ended::Unread);
         }
+        Ok(())
+    });
+    looked.or_else(Ended::failure)?;
+    list.end()?;
+    if matches!(args.output, Format::Table | Format::Text) {
+        output::print(&format!("{asked} questions, {failed} failed\n"))?;
     }
     Ok(if failed == 0 {
         exit::DONE
     } else {
         exit::FINDINGS
     })
+}
+
+fn cells(verdict: &Verdict) -> Vec<String> {
+    vec![
+        verdict.file.clone(),
+        verdict.question.name().to_owned(),
+        verdict.name.clone().unwrap_or_default(),
+        match &verdict.failed {
+            None => "holds".to_owned(),
+            Some(why) => format!("FAILED: {why}"),
+        },
+    ]
 }

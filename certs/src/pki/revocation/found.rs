@@ -96,17 +96,21 @@ impl Revoked {
         Some(format!("it was revoked at {since} ({reason})"))
     }
 
-    /// The list of the key that signed `certificate`: two lists may be under one name.
-    pub(in crate::pki) fn list_for(
+    /// Which of the keys signed `certificate`: two may be under one name.
+    pub(in crate::pki) fn signer_of(
         &self,
         certificate: &Certificate,
         diagnostic: &Diagnostic,
-    ) -> Option<&RevocationList> {
-        let signed = |key: &&KeyList| {
+    ) -> Option<usize> {
+        self.keys.iter().position(|key| {
             let issuer = key.certificate.as_ref();
             issuer.is_some_and(|one| certificate.verify_issued_by(diagnostic, one).is_ok())
-        };
-        self.keys.iter().find(signed)?.list.as_ref()
+        })
+    }
+
+    /// The list of each of the keys.
+    pub(in crate::pki) fn lists(&self) -> impl Iterator<Item = Option<&RevocationList>> {
+        self.keys.iter().map(|key| key.list.as_ref())
     }
 }
 
