@@ -1,6 +1,6 @@
 //! One look at a directory, and what follows from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -195,13 +195,14 @@ impl Renewer {
     /// When the next leaf or list falls due; those that are due and cannot be renewed are retried,
     /// not waited for.
     fn due(&self, rows: &[Row], plan: &Plan, now: OffsetDateTime) -> Option<OffsetDateTime> {
-        let blocked = |row: &Row| {
-            plan.blocked
-                .iter()
-                .any(|blocked| row.entry.as_ref() == Some(&blocked.name))
+        let blocked = plan.blocked.iter().map(|blocked| blocked.name.as_str());
+        let blocked: BTreeSet<&str> = blocked.collect();
+        let waits = |row: &Row| {
+            let entry = row.entry.as_deref();
+            entry.is_some_and(|name| blocked.contains(name))
         };
         rows.iter()
-            .filter(|row| row.kind == Kind::Leaf && (plan.blocked.is_empty() || !blocked(row)))
+            .filter(|row| row.kind == Kind::Leaf && !waits(row))
             .filter_map(|row| self.policy.due_at(row))
             .chain(rows.iter().filter_map(list_due))
             .filter(|due| *due > now)

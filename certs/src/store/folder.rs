@@ -19,8 +19,9 @@ use crate::error::Error;
 pub(super) const MOST_ENTRY_BYTES: usize = 16 * 1024 * 1024;
 
 /// The most bytes of the journal: a step of a rotation is one change, which writes each leaf below
-/// the authority, certificate and key; of some hundred thousand of those it has to tell.
-pub(super) const MOST_JOURNAL_BYTES: usize = 256 * 1024 * 1024;
+/// the authority, certificate and key; of some hundred thousand of those it has to tell. Tests of
+/// this crate fill a smaller one.
+pub(super) const MOST_JOURNAL_BYTES: usize = if cfg!(test) { 1 << 20 } else { 256 << 20 };
 
 /// The mode of a new directory.
 const DIRECTORY_MODE: u32 = 0o700;

@@ -13,7 +13,7 @@ use crate::pki::files::{self, Pair};
 use crate::pki::issuer::Issuer;
 use crate::pki::read_back::{Leaf, Staged};
 use crate::pki::report::Issued;
-use crate::pki::stage;
+use crate::pki::{parallel, stage};
 
 impl Rotation<'_> {
     /// The leaves it signs that are there, or should be.
@@ -44,23 +44,34 @@ impl Rotation<'_> {
         moment: &FixedClock,
     ) -> Result<(Staged, Vec<Issued>), Error> {
         let (store, catalogue) = (self.pki.store, &self.pki.catalogue);
-        let mut issued = Vec::new();
-        for entry in self.leaves() {
+        let entries: Vec<&LeafEntry> = self.leaves().collect();
+        let make = |entry: &&'_ LeafEntry| -> Result<_, Error> {
             let old = Pair::of_leaf(store, entry);
             let old = old.as_ref().and_then(Pair::first);
+            let old = old.map(|old| (old.serial(), old.not_after()));
             let key = key::generate(boundary, entry.key_type)?;
             let leaf = LeafParams::new(entry.subject.clone(), entry.usages, entry.lifetime)
                 .with_names(entry.names.iter().cloned())
                 .signed_by(&key, &issuer.authority, moment)?;
-            issued.push(Issued {
-                old_serial: old.map(|old| old.serial()),
-                old_expires: old.map(|old| old.not_after()),
-                ..Issued::new(&entry.name, entry.file(), &leaf)
-            });
+            Ok((old, key, leaf))
+        };
+        let mut made = Vec::with_capacity(entries.len());
+        parallel::in_order(&entries, make, |one| {
+            made.push(one?);
+            Ok::<_, Error>(())
+        })?;
+        let mut issued = Vec::with_capacity(entries.len());
+        for (entry, (old, key, leaf)) in entries.into_iter().zip(made) {
             let event = Event::new(EventKind::Renewed, &entry.name).with_certificate(&leaf)?;
-            staged = staged.log(match old {
-                Some(old) => event.with_old_serial(old.serial()),
+            staged = staged.log(match &old {
+                Some((serial, _)) => event.with_old_serial(serial),
                 None => event,
+            });
+            let (old_serial, old_expires) = old.unzip();
+            issued.push(Issued {
+                old_serial,
+                old_expires,
+                ..Issued::new(&entry.name, entry.file(), &leaf)
             });
             staged = stage::leaf(staged, store, catalogue, entry, issuer, &leaf, &key)?;
         }
@@ -77,16 +88,20 @@ impl Rotation<'_> {
         issuer: &Issuer,
     ) -> Result<Staged, Error> {
         let (store, catalogue) = (self.pki.store, &self.pki.catalogue);
-        for entry in self.leaves() {
-            let Some(pair) = Pair::of_leaf(store, entry) else {
-                continue;
-            };
-            let Some(leaf) = pair.first().filter(|leaf| {
-                pair.torn().is_none()
-                    && leaf
-                        .verify_issued_by(diagnostic, issuer.authority.certificate())
-                        .is_ok()
-            }) else {
+        let entries: Vec<&LeafEntry> = self.leaves().collect();
+        let whole = |entry: &&'_ LeafEntry| {
+            let pair = Pair::of_leaf(store, entry).filter(|pair| pair.torn().is_none())?;
+            let leaf = pair.certificates.ok()?.into_iter().next()?;
+            let signed = leaf.verify_issued_by(diagnostic, issuer.authority.certificate());
+            signed.is_ok().then_some(leaf)
+        };
+        let mut found = Vec::with_capacity(entries.len());
+        parallel::in_order(&entries, whole, |one| {
+            found.push(one);
+            Ok::<_, Error>(())
+        })?;
+        for (entry, leaf) in entries.into_iter().zip(&found) {
+            let Some(leaf) = leaf else {
                 continue;
             };
             match &entry.place {
