@@ -214,6 +214,7 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_certs::csr::rule::SigningRule",
             "fips_certs::csr::rules::SigningRules",
             "fips_certs::pki::plan::RenewalPolicy",
+            "fips_certs::pki::rotation::start::Start",
             "fips_certs::pki::rotation::step::Advance",
             "fips_certs::sealing::binding::Binding",
             "fips_certs::secret_source::SecretSource",
