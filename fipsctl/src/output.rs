@@ -14,7 +14,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     put(text).map(|_| ())
 }
 
-/// As [`print`], and says whether there is still a reader.
+/// As [`print()`], and says whether there is still a reader.
 pub(crate) fn put(text: &str) -> Result<bool, Failure> {
     let mut stdout = io::stdout().lock();
     let done = stdout
@@ -30,7 +30,7 @@ pub(crate) fn put(text: &str) -> Result<bool, Failure> {
     }
 }
 
-/// Standard output that drops what nobody reads, as [`print`] does.
+/// Standard output that drops what nobody reads, as [`print()`] does.
 struct Unbroken(io::StdoutLock<'static>);
 
 impl Write for Unbroken {
