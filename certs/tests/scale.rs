@@ -9,6 +9,7 @@ use std::thread;
 
 use common::{MemoryStore, START, boundary, catalogue, clock, diagnostic};
 use fips_certs::catalogue::{Catalogue, Place};
+use fips_certs::pki::rotation::Advance;
 use fips_certs::pki::{RenewalPolicy, Status, Thresholds};
 use fips_certs::store::{Action, Change, EntryPath, Store};
 use fips_certs::{Error, Pki};
@@ -144,12 +145,26 @@ fn costs(count: usize) -> Vec<(&'static str, Cost)> {
     assert!(rotated.issued.len() > count);
 
     store.stays_bounded();
+    // A step of an authority's rotation is one change, whatever it writes.
+    let rotation = pki.rotation("client-ca").unwrap();
+    rotation.start(&boundary(), &clock()).unwrap();
+    let mut advance = Advance::default();
+    advance.force = true;
+    let next = || rotation.next(&boundary(), &advance, &clock());
+    let [trust_both, issue, retire] = [(); 3].map(|()| {
+        let (step, cost) = store.cost(next);
+        assert!(step.unwrap().report.written.len() > count);
+        cost
+    });
     vec![
         ("plan what is missing", first_plan),
         ("make it", make),
         ("check", check),
         ("plan all", second_plan),
         ("rotate", rotate),
+        ("trust both authorities", trust_both),
+        ("issue from the new one", issue),
+        ("retire the old one", retire),
     ]
 }
 
