@@ -2,8 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::Outcome;
+
+/// What it says of a kind of which its list of the server's kinds knows nothing. The list is shared by
+/// all that run here, and one may have asked for it in the moment of a restart.
+const UNDISCOVERED: &str = "the server doesn't have a resource type";
+/// How often it is asked again then, a second later each time.
+const TRIES: usize = 20;
 
 #[derive(Clone)]
 pub(crate) struct Kubectl {
@@ -35,7 +43,14 @@ impl Kubectl {
 
     /// Runs it; its stdout.
     pub(crate) fn get(&self, kubeconfig: &Path, arguments: &[&str]) -> Outcome<String> {
-        let answer = self.run(kubeconfig, arguments)?;
+        let mut answer = self.run(kubeconfig, arguments)?;
+        for _ in 0..TRIES {
+            if answer.success || !answer.stderr.contains(UNDISCOVERED) {
+                break;
+            }
+            sleep(Duration::from_secs(1));
+            answer = self.run(kubeconfig, arguments)?;
+        }
         if answer.success {
             Ok(answer.stdout)
         } else {
