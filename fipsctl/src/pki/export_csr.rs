@@ -16,7 +16,8 @@ use crate::{boundary, output, table};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The request is also kept in the PKI, as fips/requests/CA.csr. What comes back signed is taken with
-`fipsctl pki import`.
+`fipsctl pki import`. Without --new-key the certificate must keep the subject key identifier that the
+request asks for: what the key signed until now names it by that.
 
 Examples:
   fipsctl pki export-csr ./server --ca server-ca --out server-ca.csr
