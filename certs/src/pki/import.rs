@@ -79,7 +79,8 @@ impl Pki<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownEntry`]; [`Error::Import`] with every reason.
+    /// [`Error::UnknownEntry`]; [`Error::Import`] with every reason; [`Error::Rotation`] while one
+    /// of the authority is under way.
     pub fn judge_import(
         &self,
         diagnostic: &Diagnostic,
@@ -113,11 +114,12 @@ impl Pki<'_> {
     ) -> Result<(Imported, Report), Error> {
         self.admit(Some(boundary.status().opening()))?;
         let (diagnostic, now) = (diagnostic()?, clock.now());
-        let judged = self.judged(&diagnostic, name, certificates, source, now);
-        let judged = judged.map_err(|error| match error {
+        let refused = |error| match error {
             refused @ Error::Import { .. } => self.refused(boundary, name, refused, now),
             other => other,
-        })?;
+        };
+        let judged = self.judged(&diagnostic, name, certificates, source, now);
+        let judged = judged.map_err(refused)?;
         let imported = judged.imported.clone();
         let file = match judged.entry {
             Target::Authority(entry) => entry.certificate.clone(),
@@ -127,7 +129,8 @@ impl Pki<'_> {
         let mut staged = match judged.entry {
             Target::Authority(entry) => {
                 let staged = self.stage_authority(entry, &judged, source)?;
-                self.stage_waiting(boundary, &diagnostic, staged, entry, &judged, now)?
+                self.stage_waiting(boundary, &diagnostic, staged, entry, &judged, now)
+                    .map_err(refused)?
             }
             Target::Leaf(entry) => self.stage_leaf(boundary, entry, &judged)?,
         };
@@ -206,7 +209,14 @@ impl Pki<'_> {
             }],
         })?;
         let own = chain.own();
-        let (key, new_key) = self.expected_key(entry, &place, own, source)?;
+        let present = match entry {
+            Target::Authority(entry) => files::certificates(self.store, &entry.certificate).ok(),
+            Target::Leaf(entry) => {
+                files::Pair::of_leaf(self.store, entry).and_then(|pair| pair.certificates.ok())
+            }
+        };
+        let present = present.as_ref().and_then(|present| present.first());
+        let (key, new_key) = self.expected_key(entry, &place, own, present, source)?;
         let key = key.as_deref();
         let mut judgement = match entry {
             Target::Authority(_) => judge_authority(diagnostic, &chain, key, now),
@@ -221,8 +231,8 @@ impl Pki<'_> {
         if key.is_none() && source == KeyPlace::Here {
             judgement.reasons.push(Reason::OtherKey);
         }
-        if let Target::Authority(entry) = entry {
-            judgement.reasons.extend(self.other_identifier(entry, own));
+        if let (Target::Authority(_), Some(present)) = (entry, present) {
+            judgement.reasons.extend(other_identifier(present, own));
         }
         let mut notes = judgement.into_result(what)?;
         if let (KeyPlace::External, Target::Authority(AuthorityEntry { key: Some(key), .. })) =
@@ -233,17 +243,11 @@ impl Pki<'_> {
             ));
         }
         let all = std::iter::once(own).chain(chain.above());
-        let before = match entry {
-            Target::Authority(entry) => files::certificates(self.store, &entry.certificate).ok(),
-            Target::Leaf(entry) => {
-                files::Pair::of_leaf(self.store, entry).and_then(|pair| pair.certificates.ok())
-            }
-        };
         let imported = Imported {
             name: name.to_owned(),
             chain: all.map(|one| one.subject().to_owned()).collect(),
             serial: own.serial(),
-            old_serial: before.and_then(|before| before.first().map(Certificate::serial)),
+            old_serial: present.map(Certificate::serial),
             expires: own.not_after(),
             key: own.facts().key_name.clone(),
             new_key,
@@ -263,69 +267,42 @@ impl Pki<'_> {
         entry: Target<'_>,
         place: &Place,
         own: &Certificate,
+        present: Option<&Certificate>,
         source: KeyPlace,
     ) -> Result<(Option<Vec<u8>>, bool), Error> {
-        // What is sealed or on a token states no public half: that stands beside it.
-        let of_certificate = |entry: &AuthorityEntry| {
-            let found = files::certificates(self.store, &entry.certificate).ok()?;
-            Some(found.first()?.public_key().to_vec())
-        };
+        let of_present = || present.map(|present| present.public_key().to_vec());
         if source == KeyPlace::External {
-            return Ok(match entry {
-                Target::Authority(entry)
-                    if matches!(self.catalogue.key_source(&entry.name), KeySource::Pkcs11(_)) =>
-                {
-                    (of_certificate(entry), false)
-                }
-                Target::Authority(_) | Target::Leaf(_) => (None, false),
-            });
+            let on_token = matches!(entry, Target::Authority(entry)
+                if matches!(self.catalogue.key_source(&entry.name), KeySource::Pkcs11(_)));
+            return Ok((on_token.then(of_present).flatten(), false));
         }
-        let waiting = match self.store.read(&place.key)? {
-            Some(file) if key::is_sealed(&file) => match self.store.read(&place.request)? {
-                Some(request) => CertificateRequest::from_pem(&request)
-                    .ok()
-                    .map(|request| request.public_key().to_vec()),
-                None => None,
-            },
-            Some(file) => half(&file),
-            None => None,
+        // What is sealed states no public half: that stands beside it.
+        let half = |path, beside: &dyn Fn() -> Result<Option<Vec<u8>>, Error>| match self
+            .store
+            .read(path)?
+        {
+            Some(file) if key::is_sealed(&file) => beside(),
+            Some(file) => Ok(match PublicHalf::of_file(&file) {
+                Ok(PublicHalf::Stated(public)) => Some(public),
+                Ok(PublicHalf::Unstated) | Err(_) => None,
+            }),
+            None => Ok(None),
         };
+        let waiting = half(&place.key, &|| {
+            let request = self.store.read(&place.request)?;
+            let request = request.and_then(|file| CertificateRequest::from_pem(&file).ok());
+            Ok(request.map(|request| request.public_key().to_vec()))
+        })?;
         if waiting.as_deref() == Some(own.public_key()) {
             return Ok((waiting, true));
         }
-        let present = match entry {
-            Target::Authority(
-                entry @ AuthorityEntry {
-                    key: Some(path), ..
-                },
-            ) => match self.store.read(path)? {
-                Some(file) if key::is_sealed(&file) => of_certificate(entry),
-                Some(file) => half(&file),
-                None => None,
-            },
+        let there = match entry {
+            Target::Authority(AuthorityEntry {
+                key: Some(path), ..
+            }) => half(path, &|| Ok(of_present()))?,
             Target::Authority(_) | Target::Leaf(_) => None,
         };
-        Ok((present.or(waiting), false))
-    }
-
-    /// Leaves, lists and registers name an authority's key by the identifier that its
-    /// certificate has (RFC 5280 §4.2.1.1, §5.2.1): under another one for the same key, peers
-    /// such as OpenSSL would refuse the leaves, and what was revoked would be on no list.
-    fn other_identifier(&self, entry: &AuthorityEntry, own: &Certificate) -> Option<Reason> {
-        let present = files::certificates(self.store, &entry.certificate).ok()?;
-        let present = present.first()?;
-        let wanted = present.subject_key_id()?;
-        let found = own.subject_key_id();
-        let hex = |id: &[u8]| {
-            let octets = id.iter().map(|octet| format!("{octet:02X}"));
-            octets.collect::<Vec<_>>().join(":")
-        };
-        (own.public_key() == present.public_key() && found != Some(wanted)).then(|| {
-            Reason::OtherIdentifier {
-                found: found.map_or_else(|| "none".to_owned(), hex),
-                wanted: hex(wanted),
-            }
-        })
+        Ok((there.or(waiting), false))
     }
 
     /// The file of the authority above a leaf.
@@ -459,12 +436,22 @@ impl Pki<'_> {
     }
 }
 
-/// The public half that a key's file states.
-fn half(file: &[u8]) -> Option<Vec<u8>> {
-    match PublicHalf::of_file(file) {
-        Ok(PublicHalf::Stated(public)) => Some(public),
-        Ok(PublicHalf::Unstated) | Err(_) => None,
-    }
+/// Leaves, lists and registers name an authority's key by the identifier that its certificate has
+/// (RFC 5280 §4.2.1.1, §5.2.1): under another one for the same key, peers such as OpenSSL would
+/// refuse the leaves, and what was revoked would be on no list.
+fn other_identifier(present: &Certificate, own: &Certificate) -> Option<Reason> {
+    let wanted = present.subject_key_id()?;
+    let found = own.subject_key_id();
+    let hex = |id: &[u8]| {
+        let octets = id.iter().map(|octet| format!("{octet:02X}"));
+        octets.collect::<Vec<_>>().join(":")
+    };
+    (own.public_key() == present.public_key() && found != Some(wanted)).then(|| {
+        Reason::OtherIdentifier {
+            found: found.map_or_else(|| "none".to_owned(), hex),
+            wanted: hex(wanted),
+        }
+    })
 }
 
 /// What a leaf says against what its entry asks for.

@@ -23,8 +23,8 @@ use crate::issue::LeafParams;
 use crate::key;
 use crate::store::Secrecy;
 
-/// The most entries of a plan that are made or renewed as one change: what is in memory, and in the
-/// store's journal, stays bounded however long the plan.
+/// The most entries of a plan that are made or renewed as one change: what is in memory, and in
+/// the store's journal, stays bounded however long the plan.
 pub(super) const MOST_AT_ONCE: usize = 1000;
 
 impl Pki<'_> {

@@ -85,7 +85,7 @@ impl Journal {
             reason: self.reason.clone(),
             entries,
         };
-        let mut bytes = serde_json::to_vec_pretty(&file).unwrap_or_default();
+        let mut bytes = serde_json::to_vec_pretty(&file).map_err(not_encoded)?;
         bytes.push(b'\n');
         Ok(bytes)
     }
@@ -111,7 +111,14 @@ pub(super) fn sha256(content: &[u8]) -> Result<String, Error> {
 /// The digest of what a journal says. A damaged name would be as good a name: what is staged would
 /// go to another entry's place, or another entry be removed.
 fn digest_of(reason: &str, entries: &[Entry]) -> Result<String, Error> {
-    sha256(&serde_json::to_vec(&(VERSION, reason, entries)).unwrap_or_default())
+    sha256(&serde_json::to_vec(&(VERSION, reason, entries)).map_err(not_encoded)?)
+}
+
+fn not_encoded(error: serde_json::Error) -> Error {
+    Error::Encode {
+        subject: "the store's journal".into(),
+        why: error.to_string(),
+    }
 }
 
 /// A name for a staged file. The process number and a count keep it apart from every other

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use fips_boundary::certs::pki::rotation::{Advance, Start};
-use fips_boundary::certs::{Clock, SystemClock};
+use fips_boundary::certs::pki::rotation::{Advance, Outline, Rotation, Start, Step};
+use fips_boundary::certs::{Clock, Error, SystemClock};
+use fips_boundary::core::{Boundary, Diagnostic};
 
 use super::rotation::{change, look, print_confirmable, print_outlines, print_status};
 use super::unlock::UnlockArgs;
@@ -153,53 +154,30 @@ pub(super) fn run(command: RotateCaCommand) -> Result<u8, Failure> {
             advance.force = args.force;
             advance.give_up = args.give_up;
             advance.keep_old_key = args.keep_old_key;
-            let SigningArgs { step, unlock } = args.signing;
-            let LookArgs { dir, name, output } = step.which;
-            if step.dry_run {
-                return look(&dir, |pki, diagnostic| {
-                    let rotation = pki.rotation(&name)?;
-                    let outline = rotation.outline_next(&advance, diagnostic, now)?;
-                    print_outlines(&[outline], output)
-                });
-            }
-            change(&dir, Some(&unlock), output, |pki, boundary| {
-                let rotation = pki.rotation(&name)?;
-                rotation.next(boundary, &advance, &SystemClock)
-            })
+            step(
+                args.signing,
+                |rotation, looking| rotation.outline_next(&advance, looking, now),
+                |rotation, boundary| rotation.next(boundary, &advance, &SystemClock),
+            )
         }
         RotateCaCommand::Plan(LookArgs { dir, name, output }) => look(&dir, |pki, diagnostic| {
             let outlines = pki.rotation(&name)?.plan(diagnostic, now)?;
             print_outlines(&outlines, output)
         }),
-        RotateCaCommand::Rollback(SigningArgs { step, unlock }) => {
-            let LookArgs { dir, name, output } = step.which;
-            if step.dry_run {
-                return look(&dir, |pki, _| {
-                    let outline = pki.rotation(&name)?.outline_rollback()?;
-                    print_outlines(&[outline], output)
-                });
-            }
-            change(&dir, Some(&unlock), output, |pki, boundary| {
-                pki.rotation(&name)?.rollback(boundary, &SystemClock)
-            })
-        }
+        RotateCaCommand::Rollback(args) => step(
+            args,
+            |rotation, _| rotation.outline_rollback(),
+            |rotation, boundary| rotation.rollback(boundary, &SystemClock),
+        ),
         RotateCaCommand::Start(args) => {
             let mut how = Start::default();
             how.key = args.ca_key.as_deref().map(super::key::uri).transpose()?;
             how.distrust_old = args.distrust_old;
-            let SigningArgs { step, unlock } = args.signing;
-            let LookArgs { dir, name, output } = step.which;
-            if step.dry_run {
-                return look(&dir, |pki, diagnostic| {
-                    let rotation = pki.rotation(&name)?;
-                    let outline = rotation.outline_start_with(&how, diagnostic, now)?;
-                    print_outlines(&[outline], output)
-                });
-            }
-            change(&dir, Some(&unlock), output, |pki, boundary| {
-                let rotation = pki.rotation(&name)?;
-                rotation.start_with(boundary, &how, &SystemClock)
-            })
+            step(
+                args.signing,
+                |rotation, looking| rotation.outline_start_with(&how, looking, now),
+                |rotation, boundary| rotation.start_with(boundary, &how, &SystemClock),
+            )
         }
         RotateCaCommand::Status(args) => look(&args.dir, |pki, diagnostic| {
             let names: Vec<String> = match args.name {
@@ -218,4 +196,23 @@ pub(super) fn run(command: RotateCaCommand) -> Result<u8, Failure> {
             print_status(&statuses, args.output)
         }),
     }
+}
+
+/// Takes a step that signs, or says what it would do.
+fn step(
+    args: SigningArgs,
+    outline: impl FnOnce(&Rotation<'_>, &Diagnostic) -> Result<Outline, Error>,
+    take: impl FnOnce(&Rotation<'_>, &Boundary) -> Result<Step, Error>,
+) -> Result<u8, Failure> {
+    let SigningArgs { step, unlock } = args;
+    let LookArgs { dir, name, output } = step.which;
+    if step.dry_run {
+        return look(&dir, |pki, diagnostic| {
+            let outline = outline(&pki.rotation(&name)?, diagnostic)?;
+            print_outlines(&[outline], output)
+        });
+    }
+    change(&dir, Some(&unlock), output, |pki, boundary| {
+        take(&pki.rotation(&name)?, boundary)
+    })
 }

@@ -73,7 +73,7 @@ impl Rotation<'_> {
         diagnostic: &Diagnostic,
         now: OffsetDateTime,
     ) -> Result<Outline, Error> {
-        let blocked = self.blocked_start(how, diagnostic, now)?;
+        let blocked = self.start_blocked(how, diagnostic, now)?;
         let mut outline = self.outline(None, Some(Phase::Prepare), blocked);
         let not_made = [
             (how.key.is_some(), &self.paths.new_key),

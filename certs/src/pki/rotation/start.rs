@@ -73,7 +73,7 @@ impl Rotation<'_> {
         self.pki.admit(Some(boundary.status().opening()))?;
         let diagnostic = diagnostic()?;
         let now = clock.now();
-        let blocked = self.blocked_start(how, &diagnostic, now)?;
+        let blocked = self.start_blocked(how, &diagnostic, now)?;
         if let Some(why) = blocked.into_iter().next() {
             return Err(self.refuse(why));
         }
@@ -98,7 +98,8 @@ impl Rotation<'_> {
         let signer;
         (staged, signer) = keys::new_signer(boundary, staged, entry, &new_key, place, unlock)?;
         if Signer::public_key(&*signer) == first.public_key() {
-            return Err(self.refuse("the key on the token is the one that signs already"));
+            return Err(self.refuse("the key on the token is the one that signs already: make another there by `pki key \
+                 generate`, and name that"));
         }
         let (new, chain) = self.make(boundary, &diagnostic, signer, &moment)?;
         let mut issued = vec![Issued {
@@ -173,20 +174,12 @@ impl Rotation<'_> {
         Ok(step)
     }
 
-    /// Why [`start`](Self::start) would refuse, without making anything.
+    /// Why [`start_with`](Self::start_with) would refuse, without making anything.
     ///
     /// # Errors
     ///
     /// [`Error::RotationJournal`]; failures of the store.
     pub fn start_blocked(
-        &self,
-        diagnostic: &Diagnostic,
-        now: OffsetDateTime,
-    ) -> Result<Vec<String>, Error> {
-        self.blocked_start(&Start::default(), diagnostic, now)
-    }
-
-    pub(super) fn blocked_start(
         &self,
         how: &Start,
         diagnostic: &Diagnostic,
