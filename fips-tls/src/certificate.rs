@@ -306,7 +306,7 @@ pub(crate) fn from_pem(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use fips_core::signing::KeyAlgorithm;
     use rcgen::{
         CertificateParams, DistinguishedName, DnType, Issuer, KeyIdMethod, PublicKeyData,
@@ -347,7 +347,7 @@ mod tests {
     }
 
     /// Certificates are judged before signatures are verified, so that none is needed.
-    struct NoKey;
+    pub(crate) struct NoKey;
 
     impl PublicKeyData for NoKey {
         fn der_bytes(&self) -> &[u8] {

@@ -133,7 +133,9 @@ fn a_revoked_peer_is_refused_by_name_on_both_sides() {
     let Outcome { client, .. } = pair.run();
     assert_eq!(
         client,
-        Some(TlsError::AlertReceived(AlertDescription::CertificateRevoked))
+        Some(TlsError::AlertReceived(
+            AlertDescription::CertificateRevoked
+        ))
     );
 }
 
@@ -231,10 +233,7 @@ fn the_newest_list_of_a_scope_counts() {
     let new = root.list_with(&[], |list| list.crl_number = SerialNumber::from(2));
     case.assert_taken(&with_lists(root.trust(), &[old.clone(), new.clone()]));
     case.assert_taken(&with_lists(root.trust(), &[new.clone(), old.clone()]));
-    case.assert_refused(
-        &with_lists(root.trust(), &[old]),
-        RefusalReason::Revoked,
-    );
+    case.assert_refused(&with_lists(root.trust(), &[old]), RefusalReason::Revoked);
     // Of one moment, the higher number.
     let higher = root.list_with(&[&case.issued.serial], |list| {
         list.this_update = now - Duration::hours(1);
@@ -456,7 +455,10 @@ fn what_is_no_whole_list_is_refused_when_it_is_read() {
     for cut in [0, 1, 40, der.len() / 2, der.len() - 1] {
         let error = Revocation::from_der(vec![der[..cut].to_vec().into()]).unwrap_err();
         assert!(
-            matches!(error, Error::Revocation(RevocationFault::Malformed { position: 0, .. })),
+            matches!(
+                error,
+                Error::Revocation(RevocationFault::Malformed { position: 0, .. })
+            ),
             "{cut}: {error}"
         );
     }

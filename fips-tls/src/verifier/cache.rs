@@ -115,3 +115,71 @@ impl ChainCache {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyIdMethod, SerialNumber};
+
+    use super::super::believed::Window;
+    use super::*;
+    use crate::certificate::tests::NoKey;
+
+    fn believed() -> Arc<Believed> {
+        let mut params = CertificateParams::default();
+        params.serial_number = Some(SerialNumber::from_slice(&[1]));
+        params.key_identifier_method = KeyIdMethod::PreSpecified(vec![1; 20]);
+        let leaf = params.self_signed(&NoKey).unwrap();
+        Arc::new(Believed::new(leaf.der(), Window::ALWAYS).unwrap())
+    }
+
+    fn key(number: usize) -> Key {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        Key(bytes)
+    }
+
+    #[test]
+    fn so_many_chains_and_no_more_and_the_one_unused_for_longest_gives_way() {
+        let cache = ChainCache::default();
+        let (believed, now) = (believed(), UnixTime::now());
+        for number in 0..CHAINS {
+            cache.keep(key(number), &believed);
+        }
+        assert!(cache.find(key(0), now).is_some());
+        for number in CHAINS..CHAINS + 10 {
+            cache.keep(key(number), &believed);
+            assert_eq!(cache.kept().chains.len(), CHAINS);
+        }
+        assert!(cache.find(key(0), now).is_some());
+        for gone in 1..=10 {
+            assert!(cache.find(key(gone), now).is_none(), "{gone}");
+        }
+        assert!(cache.find(key(11), now).is_some());
+        assert!(cache.kept().leaves.len() <= 1);
+    }
+
+    #[test]
+    fn what_is_asked_about_differs_in_each_of_its_parts() {
+        let der = |bytes: &[u8]| CertificateDer::from(bytes.to_vec());
+        let host = |name: &'static str| ServerName::try_from(name).unwrap();
+        let (a, b, ab) = (der(b"a"), der(b"b"), der(b"ab"));
+        let name = host("server.test");
+        let keys = [
+            Key::new(&a, &[], None),
+            Key::new(&a, &[], Some(&name)),
+            Key::new(&a, &[], Some(&host("other.test"))),
+            Key::new(&a, &[], Some(&host("127.0.0.1"))),
+            Key::new(&a, &[b.clone()], Some(&name)),
+            Key::new(&a, &[b.clone(), b.clone()], Some(&name)),
+            Key::new(&b, &[a.clone()], Some(&name)),
+            // Without their lengths these would be alike.
+            Key::new(&ab, &[], Some(&name)),
+            Key::new(&ab, &[a.clone()], None),
+            Key::new(&a, &[der(b"ba")], None),
+        ];
+        for (position, one) in keys.iter().enumerate() {
+            assert!(one.is_some());
+            assert!(!keys[..position].contains(one), "{position}");
+        }
+    }
+}
