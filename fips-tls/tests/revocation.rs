@@ -523,7 +523,10 @@ fn two_trusts_are_alike_when_all_that_decides_is() {
     let list = root.list(&[]);
     let with = |lists: &[String]| print(with_lists(root.trust(), lists));
     assert_eq!(print(root.trust()), print(root.trust()));
-    assert_eq!(with(&[list.clone()]), with(&[list.clone()]));
+    assert_eq!(
+        with(std::slice::from_ref(&list)),
+        with(std::slice::from_ref(&list))
+    );
     let allowing = root
         .trust()
         .with_revocation(

@@ -169,12 +169,12 @@ mod tests {
             Key::new(&a, &[], Some(&name)),
             Key::new(&a, &[], Some(&host("other.test"))),
             Key::new(&a, &[], Some(&host("127.0.0.1"))),
-            Key::new(&a, &[b.clone()], Some(&name)),
+            Key::new(&a, std::slice::from_ref(&b), Some(&name)),
             Key::new(&a, &[b.clone(), b.clone()], Some(&name)),
-            Key::new(&b, &[a.clone()], Some(&name)),
+            Key::new(&b, std::slice::from_ref(&a), Some(&name)),
             // Without their lengths these would be alike.
             Key::new(&ab, &[], Some(&name)),
-            Key::new(&ab, &[a.clone()], None),
+            Key::new(&ab, std::slice::from_ref(&a), None),
             Key::new(&a, &[der(b"ba")], None),
         ];
         for (position, one) in keys.iter().enumerate() {
