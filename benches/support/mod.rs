@@ -1,5 +1,7 @@
 //! Two ends of a connection in one thread, joined by memory.
 
+#![allow(dead_code, reason = "each bench takes what it needs")]
+
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,10 +54,22 @@ impl Pair {
         client: Client,
     ) -> Self {
         let ca = authority(boundary, key_type);
-        let trust = || {
-            Trust::from_pem(ca.certificate().to_pem()).expect("an authority that may be trusted")
-        };
-        let identity = |usages| identity(boundary, &ca, key_type, usages);
+        let trust =
+            Trust::from_pem(ca.certificate().to_pem()).expect("an authority that may be trusted");
+        Self::of(boundary, version, key_type, client, &ca, &trust)
+    }
+
+    /// Both with leaves of `ca`, and this trust.
+    pub(crate) fn of(
+        boundary: &Boundary,
+        version: tls::Version,
+        key_type: KeyType,
+        client: Client,
+        ca: &Authority,
+        trust: &Trust,
+    ) -> Self {
+        let trust = || trust.clone();
+        let identity = |usages| identity(boundary, ca, key_type, usages);
         let profile = || {
             Profile::sp800_52r2()
                 .narrowed_to(version)
@@ -137,7 +151,7 @@ fn exchange(client: &mut ClientConnection, server: &mut ServerConnection) {
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-fn authority(boundary: &Boundary, key_type: KeyType) -> Authority {
+pub(crate) fn authority(boundary: &Boundary, key_type: KeyType) -> Authority {
     let subject = Subject::new("bench authority").expect("a subject");
     let key = key::generate(boundary, key_type).expect("a key");
     AuthorityParams::new(subject, 30 * DAY)
