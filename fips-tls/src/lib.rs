@@ -34,6 +34,7 @@
 //!   secret required; no early data, key log or secret extraction; a server's tickets sealed by
 //!   the module and opened for one hour at most, a client's sessions offered for one hour at
 //!   most; every certificate of a presented chain judged.
+//! * [`live`]: configurations that follow their files while connections go on.
 //! * [`Session`] and [`PeerIdentity`]: what a finished handshake agreed on, and with whom.
 //! * [`Explanation`]: a failed one in words.
 //! * What a connection asked of the module: wrap its calls, or its futures, in a
@@ -52,6 +53,8 @@
 //! # Features
 //!
 //! `evaluation` (off): see `fips-core`.
+//!
+//! `live` (on): [`live::Live`], configurations that follow their files.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -62,6 +65,9 @@ mod client;
 mod error;
 mod explain;
 mod identity;
+#[cfg(feature = "live")]
+mod links;
+pub mod live;
 mod name;
 mod peer;
 mod policy;
