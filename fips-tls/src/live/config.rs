@@ -10,12 +10,12 @@ use fips_core::Boundary;
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 
+use super::Current;
 use super::identity::IdentityFiles;
 use super::part::{Changes, Part, Settling, system};
 use super::status::Status;
 use super::trust::{TrustFiles, TrustPart};
 use super::watch::{Looks, Watcher};
-use super::Current;
 use crate::client::ClientConfig;
 use crate::error::Error;
 use crate::identity::Identity;
@@ -172,12 +172,13 @@ impl Watched {
             callbacks: Mutex::default(),
         });
         let looks = Arc::clone(&shared);
-        let watcher = Watcher::start(looks, self.interval, self.settling, self.events).map_err(
-            |source| Error::File {
-                path: "/proc/self/task".into(),
-                source,
-            },
-        )?;
+        let watcher =
+            Watcher::start(looks, self.interval, self.settling, self.events).map_err(|source| {
+                Error::File {
+                    path: "/proc/self/task".into(),
+                    source,
+                }
+            })?;
         Ok(Live { watcher, shared })
     }
 
@@ -278,30 +279,22 @@ impl<T: Send + Sync + 'static> Looks for Shared<T> {
         let fresh = {
             let mut files = lock(&self.files);
             let fresh = files.look(now);
-            let before = self.status.load();
-            let generation = before.generation + u64::from(fresh.is_some());
-            let status = Status {
-                generation,
-                loaded: match fresh {
-                    Some(_) => system(now),
-                    None => before.loaded,
-                },
-                looked: system(now),
-                no_events: before.no_events.clone(),
-                parts: files.parts.iter().map(|part| part.status()).collect(),
-            };
-            fresh.map(|(config, changed)| {
+            let mut status = Status::clone(&self.status.load());
+            status.looked = system(now);
+            let fresh = fresh.map(|(config, changed)| {
+                status.generation += 1;
+                status.loaded = status.looked;
                 for part in changed {
-                    files.parts[part].announce(generation);
+                    files.parts[part].published(status.generation);
                 }
-                let config = Arc::new(config);
-                self.current.store(Arc::clone(&config));
-                self.status.store(Arc::new(status.clone()));
-                config
-            }).or_else(|| {
-                self.status.store(Arc::new(status));
-                None
-            })
+                Arc::new(config)
+            });
+            status.parts = files.parts.iter().map(|part| part.status()).collect();
+            if let Some(config) = &fresh {
+                self.current.store(Arc::clone(config));
+            }
+            self.status.store(Arc::new(status));
+            fresh
         };
         // Nothing is locked: a callback may ask anything.
         if let Some(config) = fresh {

@@ -85,11 +85,7 @@ impl IdentityFiles {
 
     /// Judges a pair. Of one that does not belong together, the one half may have been read
     /// before and the other after a change: it is read once more, unless it was already.
-    fn judged_unless_torn(
-        &mut self,
-        pair: Pair,
-        now: UnixTime,
-    ) -> (Pair, Result<Identity, Error>) {
+    fn judged_unless_torn(&mut self, pair: Pair, now: UnixTime) -> (Pair, Result<Identity, Error>) {
         let judged = judge(self.boundary, &self.chain, &self.key, &pair, now);
         if judged.is_ok() || self.tried == Some(pair.digests()) {
             return (pair, judged);
@@ -178,7 +174,8 @@ impl Changes for IdentityFiles {
         self.refused(why.to_owned(), now);
     }
 
-    fn announce(&self, generation: u64) {
+    fn published(&mut self, generation: u64) {
+        self.refused = None;
         let identity = self.value.load();
         let leaf = identity.leaf();
         tracing::info!(

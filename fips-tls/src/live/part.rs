@@ -52,8 +52,8 @@ pub(super) trait Changes: Send {
     /// Notes that nothing can be built of the value, which was taken back.
     fn refuse(&mut self, why: &str, now: UnixTime);
 
-    /// Writes a new value to the log.
-    fn announce(&self, generation: u64);
+    /// The new value is in force: what was refused before is so no more.
+    fn published(&mut self, generation: u64);
 
     fn status(&self) -> PartStatus;
 }

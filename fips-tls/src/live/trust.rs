@@ -170,7 +170,6 @@ impl Changes for TrustPart {
         }
         match together(&self.anchors, &self.lists, self.unlisted_pass) {
             Ok(trust) => {
-                self.refused = None;
                 self.value.store(Arc::new(trust));
                 self.before = Some(before);
                 true
@@ -196,7 +195,8 @@ impl Changes for TrustPart {
         note_refusal(&mut self.refused, &name, why.to_owned(), now);
     }
 
-    fn announce(&self, generation: u64) {
+    fn published(&mut self, generation: u64) {
+        self.refused = None;
         tracing::info!(
             generation,
             part = self.name(),

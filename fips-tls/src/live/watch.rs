@@ -112,9 +112,7 @@ fn wait(stop: &Stop, events: Option<&Events>, most: Duration) -> bool {
     let most = Timespec::try_from(most).ok();
     match poll(&mut files, most.as_ref()) {
         Ok(0) => false,
-        Ok(_) => {
-            events.is_some_and(Events::take) && !stop.stopped.load(Ordering::SeqCst)
-        }
+        Ok(_) => events.is_some_and(Events::take) && !stop.stopped.load(Ordering::SeqCst),
         Err(Errno::INTR) => false,
         // Not without a pause, whatever it is.
         Err(_) => {
