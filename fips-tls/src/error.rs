@@ -164,6 +164,48 @@ pub enum IdentityFault {
         /// Its permission bits.
         mode: u32,
     },
+    /// A name the certificate is not for.
+    #[error(
+        "the certificate ({subject}) is not for the name {name}: issue one that has it as a \
+         subject alternative name (RFC 9525 §6.3)"
+    )]
+    NameNotCovered {
+        /// The name.
+        name: String,
+        /// The leaf's subject.
+        subject: String,
+    },
+    /// Two identities of one name, with keys of the same kind.
+    #[error(
+        "{name} has two identities with keys of the same kind ({one}; {other}): leave one of them \
+         out, or give each names of its own"
+    )]
+    NameTwice {
+        /// The name.
+        name: String,
+        /// Subject and serial number of the one that was there.
+        one: String,
+        /// Of the other.
+        other: String,
+    },
+    /// A certificate without a DNS name.
+    #[error(
+        "the certificate ({subject}) has no DNS name, and server name indication has no other \
+         (RFC 6066 §3): make it the default"
+    )]
+    NoDnsName {
+        /// The leaf's subject.
+        subject: String,
+    },
+    /// Not a DNS name.
+    #[error(
+        "{name} is no DNS name: give one without a dot at its end, or with *. before it for one \
+         label"
+    )]
+    NotADnsName {
+        /// The name.
+        name: String,
+    },
     /// The private key belongs to none of the certificates.
     #[error(
         "the private key ({key}) does not belong to the certificate ({subject}): give the pair \

@@ -29,7 +29,8 @@
 //! * [`Profile`], with [`Version`], [`Suite`], [`Group`], [`Scheme`] and [`KeyRule`]: the
 //!   policy, each row with its source. A filter over what the module can do: it can be narrowed,
 //!   and takes more groups only where it names them as optional.
-//! * [`Identity`] and [`Trust`]: what a side shows, and whom it takes.
+//! * [`Identity`] and [`Trust`]: what a side shows, and whom it takes; [`Identities`]: what a
+//!   server shows by name.
 //! * [`ServerConfig`] and [`ClientConfig`]: the only way from those to rustls. Extended master
 //!   secret required; no early data, key log or secret extraction; a server's tickets sealed by
 //!   the module and opened for one hour at most, a client's sessions offered for one hour at
@@ -64,12 +65,14 @@ mod check;
 mod client;
 mod error;
 mod explain;
+mod identities;
 mod identity;
 #[cfg(feature = "live")]
 mod links;
 pub mod live;
 mod name;
 mod peer;
+mod peers;
 mod policy;
 mod provider;
 mod refusal;
@@ -90,6 +93,7 @@ pub use check::ConfigFault;
 pub use client::{ClientBuilder, ClientConfig, ClientReady, WantsTrust};
 pub use error::{Error, IdentityFault, PemFault, RevocationFault, TrustFault};
 pub use explain::Explanation;
+pub use identities::Identities;
 pub use identity::Identity;
 pub use peer::PeerIdentity;
 pub use policy::{

@@ -1,3 +1,4 @@
+use std::slice;
 use std::sync::Arc;
 
 use fips_core::Boundary;
@@ -10,6 +11,7 @@ use rustls::{CommonState, NoKeyLog};
 
 use crate::check::{self, ConfigFault, ServerParts};
 use crate::error::Error;
+use crate::identities::Identities;
 use crate::identity::Identity;
 use crate::policy::Profile;
 use crate::provider::{provider, still_open};
@@ -101,13 +103,19 @@ pub struct WantsIdentity(());
 /// [`without_client_authentication`](ServerBuilder::without_client_authentication).
 #[derive(Debug)]
 pub struct WantsClientAuthentication {
-    identity: Identity,
+    shown: Shown,
+}
+
+#[derive(Debug)]
+enum Shown {
+    ByName(Identities),
+    One(Identity),
 }
 
 /// Ready to be built.
 #[derive(Debug)]
 pub struct ServerReady {
-    identity: Identity,
+    shown: Shown,
     clients: Option<Trust>,
     alpn: Vec<Vec<u8>>,
     clock: Arc<dyn TimeProvider>,
@@ -116,7 +124,19 @@ pub struct ServerReady {
 impl ServerBuilder<WantsIdentity> {
     /// What the server shows and signs with.
     pub fn with_identity(self, identity: Identity) -> ServerBuilder<WantsClientAuthentication> {
-        self.with_state(|_| WantsClientAuthentication { identity })
+        self.with_shown(Shown::One(identity))
+    }
+
+    /// What the server shows and signs with, by the name its client asks for.
+    pub fn with_identities(
+        self,
+        identities: Identities,
+    ) -> ServerBuilder<WantsClientAuthentication> {
+        self.with_shown(Shown::ByName(identities))
+    }
+
+    fn with_shown(self, shown: Shown) -> ServerBuilder<WantsClientAuthentication> {
+        self.with_state(|_| WantsClientAuthentication { shown })
     }
 }
 
@@ -133,7 +153,7 @@ impl ServerBuilder<WantsClientAuthentication> {
 
     fn with_clients(self, clients: Option<Trust>) -> ServerBuilder<ServerReady> {
         self.with_state(|state| ServerReady {
-            identity: state.identity,
+            shown: state.shown,
             clients,
             alpn: Vec::new(),
             clock: Arc::new(DefaultTimeProvider),
@@ -169,16 +189,24 @@ impl ServerBuilder<ServerReady> {
             profile,
             state:
                 ServerReady {
-                    identity,
+                    shown,
                     clients,
                     alpn,
                     clock,
                 },
         } = self;
         let mut faults = Vec::new();
-        if let Err(refused) = identity.judge(&profile) {
-            faults.push(ConfigFault::Identity(refused));
+        let identities = match &shown {
+            Shown::ByName(identities) => identities.all(),
+            Shown::One(identity) => slice::from_ref(identity),
+        };
+        if identities.is_empty() {
+            faults.push(ConfigFault::NoIdentity);
         }
+        let refused = identities
+            .iter()
+            .filter_map(|identity| identity.judge(&profile).err());
+        faults.extend(refused.map(ConfigFault::Identity));
         if let Some(Err(error)) = clients.as_ref().map(|trust| trust.judge(&profile)) {
             faults.push(ConfigFault::Trust(error.to_string()));
         }
@@ -190,8 +218,10 @@ impl ServerBuilder<ServerReady> {
             Some(judge) => Arc::clone(judge) as _,
             None => WebPkiClientVerifier::no_client_auth(),
         };
-        let resolver: Arc<dyn ResolvesServerCert> =
-            Arc::new(SingleCertAndKey::from(identity.certified(&profile)));
+        let resolver: Arc<dyn ResolvesServerCert> = match shown {
+            Shown::ByName(identities) => identities.resolver(&profile),
+            Shown::One(identity) => Arc::new(SingleCertAndKey::from(identity.certified(&profile))),
+        };
         let parts = ServerParts {
             provider: Arc::clone(&provider),
             session_storage: Arc::new(NoServerSessionStorage {}),
