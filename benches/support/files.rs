@@ -30,14 +30,13 @@ pub(crate) struct Files {
 
 impl Files {
     pub(crate) fn new(boundary: &Boundary, key_type: KeyType) -> Self {
-        let subject = Subject::new("bench authority").expect("a subject");
-        let key = key::generate(boundary, key_type).expect("a key");
-        let ca = AuthorityParams::new(subject, 30 * DAY)
-            .self_signed(key, &SystemClock)
-            .expect("an authority");
+        Self::below(boundary, &authority(boundary, key_type), key_type)
+    }
+
+    pub(crate) fn below(boundary: &Boundary, ca: &Authority, key_type: KeyType) -> Self {
         Self {
-            client: shown(boundary, &ca, key_type, Usages::Client),
-            server: shown(boundary, &ca, key_type, Usages::Server),
+            client: shown(boundary, ca, key_type, Usages::Client),
+            server: shown(boundary, ca, key_type, Usages::Server),
             authority: ca.certificate().to_pem(),
         }
     }
@@ -73,6 +72,14 @@ impl Files {
             server: shown("server")?,
         })
     }
+}
+
+pub(crate) fn authority(boundary: &Boundary, key_type: KeyType) -> Authority {
+    let subject = Subject::new("bench authority").expect("a subject");
+    let key = key::generate(boundary, key_type).expect("a key");
+    AuthorityParams::new(subject, 30 * DAY)
+        .self_signed(key, &SystemClock)
+        .expect("an authority")
 }
 
 fn shown(boundary: &Boundary, ca: &Authority, key_type: KeyType, usages: Usages) -> Shown {

@@ -8,15 +8,22 @@ mod pair;
 
 use fips_boundary::certs::key::KeyType;
 use fips_boundary::core::{Boundary, Requirements};
-use fips_boundary::tls::{self, ClientConfig, Group, Profile, ServerConfig};
+use fips_boundary::tls::{self, ClientConfig, Group, Profile, ServerConfig, Trust};
 
-pub(crate) use files::Files;
+pub(crate) use files::{Files, authority};
 pub(crate) use floor::Floor;
 pub(crate) use pair::Pair;
 
 /// Opens the gate for this process.
 pub(crate) fn enter() -> Boundary {
     Boundary::enter_for_evaluation(Requirements::strict()).expect("the gate opens")
+}
+
+/// SP 800-52r2 in one version of TLS.
+pub(crate) fn in_version(version: tls::Version) -> Profile {
+    Profile::sp800_52r2()
+        .narrowed_to(version)
+        .expect("the profile names it")
 }
 
 /// TLS 1.3 over one group alone.
@@ -67,10 +74,7 @@ impl Pair {
         key_type: KeyType,
         client: Client,
     ) -> Self {
-        let profile = Profile::sp800_52r2()
-            .narrowed_to(version)
-            .expect("the profile names it");
-        Self::with_profile(boundary, &profile, key_type, client)
+        Self::with_profile(boundary, &in_version(version), key_type, client)
     }
 
     pub(crate) fn with_profile(
@@ -88,13 +92,23 @@ impl Pair {
         files: &Files,
         client: Client,
     ) -> Self {
+        Self::with_trust(boundary, profile, files, &files.trust(), client)
+    }
+
+    pub(crate) fn with_trust(
+        boundary: &Boundary,
+        profile: &Profile,
+        files: &Files,
+        trust: &Trust,
+        client: Client,
+    ) -> Self {
         let server = ServerConfig::builder(boundary, profile.clone())
             .with_identity(files.identity(boundary, &files.server));
         let server = match client {
             Client::Anonymous => server.without_client_authentication(),
-            Client::Mutual => server.with_client_trust(files.trust()),
+            Client::Mutual => server.with_client_trust(trust.clone()),
         };
-        let config = ClientConfig::builder(boundary, profile.clone()).with_trust(files.trust());
+        let config = ClientConfig::builder(boundary, profile.clone()).with_trust(trust.clone());
         let config = match client {
             Client::Anonymous => config,
             Client::Mutual => config.with_identity(files.identity(boundary, &files.client)),

@@ -3,6 +3,8 @@
 //! These look only and need no open gate. RSA keys under 2048 bits, SHA-1, compressed points
 //! and every pairing of curve and hash that the TLS policy does not list have no entry.
 
+use std::fmt;
+
 use aws_lc_rs::signature as lc;
 use rustls_pki_types::{
     AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
@@ -62,21 +64,24 @@ static PSS_SHA512: Algorithm = rsa(&lc::RSA_PSS_2048_8192_SHA512, alg_id::RSA_PS
 
 /// ECDSA, P-256 and SHA-384: TLS 1.2 handshakes alone, whose code points name no curve
 /// (RFC 5246 §7.4.1.4.1). A hash stronger than the curve is allowed (FIPS 186-5 §6.1.1).
-pub static ECDSA_P256_SHA384: &dyn SignatureVerificationAlgorithm = &ecdsa(
+pub static ECDSA_P256_SHA384: &dyn SignatureVerificationAlgorithm = &P256_SHA384;
+static P256_SHA384: Algorithm = ecdsa(
     &lc::ECDSA_P256_SHA384_ASN1,
     alg_id::ECDSA_P256,
     alg_id::ECDSA_SHA384,
 );
 
 /// ECDSA, P-256 and SHA-512: as [`ECDSA_P256_SHA384`].
-pub static ECDSA_P256_SHA512: &dyn SignatureVerificationAlgorithm = &ecdsa(
+pub static ECDSA_P256_SHA512: &dyn SignatureVerificationAlgorithm = &P256_SHA512;
+static P256_SHA512: Algorithm = ecdsa(
     &lc::ECDSA_P256_SHA512_ASN1,
     alg_id::ECDSA_P256,
     alg_id::ECDSA_SHA512,
 );
 
 /// ECDSA, P-384 and SHA-512: as [`ECDSA_P256_SHA384`].
-pub static ECDSA_P384_SHA512: &dyn SignatureVerificationAlgorithm = &ecdsa(
+pub static ECDSA_P384_SHA512: &dyn SignatureVerificationAlgorithm = &P384_SHA512;
+static P384_SHA512: Algorithm = ecdsa(
     &lc::ECDSA_P384_SHA512_ASN1,
     alg_id::ECDSA_P384,
     alg_id::ECDSA_SHA512,
@@ -93,6 +98,22 @@ pub static ALL: &[&dyn SignatureVerificationAlgorithm] = &[
     RSA_PSS_SHA256,
     RSA_PSS_SHA384,
     RSA_PSS_SHA512,
+];
+
+/// All of this module, those of TLS 1.2 handshakes too.
+static OWN: [&Algorithm; 12] = [
+    &P256_SHA256,
+    &P256_SHA384,
+    &P256_SHA512,
+    &P384_SHA384,
+    &P384_SHA512,
+    &P521_SHA512,
+    &PKCS1_SHA256,
+    &PKCS1_SHA384,
+    &PKCS1_SHA512,
+    &PSS_SHA256,
+    &PSS_SHA384,
+    &PSS_SHA512,
 ];
 
 /// Verifies `signature` over `message` under `public_key`, which has the form of
@@ -164,8 +185,68 @@ const fn rsa(algorithm: &'static lc::RsaParameters, signature: AlgorithmIdentifi
     }
 }
 
+/// A public key that is parsed once and verifies many signatures with one algorithm.
+///
+/// For a peer that comes back: parsing, with the module's look whether the point lies on its
+/// curve, is a good part of a verification.
+pub struct ParsedPublicKey {
+    service: Service,
+    key: lc::ParsedPublicKey,
+}
+
+impl ParsedPublicKey {
+    /// Parses `public_key` (of the form of
+    /// [`PrivateKey::public_key`](crate::signing::PrivateKey::public_key)) for `algorithm`, one
+    /// of this module's.
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`], but for signatures; [`Guard::KeyRefused`] for an algorithm of another
+    /// crate.
+    pub fn new(
+        algorithm: &dyn SignatureVerificationAlgorithm,
+        public_key: &[u8],
+    ) -> Result<Self, Error> {
+        let ids = |algorithm: &dyn SignatureVerificationAlgorithm| {
+            (algorithm.public_key_alg_id(), algorithm.signature_alg_id())
+        };
+        let wanted = ids(algorithm);
+        OWN.iter()
+            .find(|own| ids(**own) == wanted)
+            .ok_or(Error::Guard {
+                service: Service::EcdsaVerify,
+                guard: Guard::KeyRefused(
+                    "the signature algorithm is none of this boundary's: take one of its \
+                     constants",
+                ),
+            })?
+            .parse(public_key)
+    }
+
+    /// Verifies `signature` over `message`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Module`] for a bad signature; [`Error::NotApproved`].
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        indicator::observe(self.service, || self.key.verify_sig(message, signature))
+    }
+}
+
+impl fmt::Debug for ParsedPublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParsedPublicKey")
+            .field("service", &self.service)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Algorithm {
     fn verify(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        self.parse(public_key)?.verify(message, signature)
+    }
+
+    fn parse(&self, public_key: &[u8]) -> Result<ParsedPublicKey, Error> {
         let service = self.service;
         if service == Service::EcdsaVerify && public_key.first() != Some(&0x04) {
             return Err(Error::Guard {
@@ -188,7 +269,7 @@ impl Algorithm {
         // parsing, and would call a bad signature approved.
         let key = lc::ParsedPublicKey::new(self.algorithm, public_key)
             .map_err(|_| Error::Module { service })?;
-        indicator::observe(service, || key.verify_sig(message, signature))
+        Ok(ParsedPublicKey { service, key })
     }
 }
 

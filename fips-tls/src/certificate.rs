@@ -1,9 +1,10 @@
 //! What the policy says about one certificate, before any signature is verified.
 
 use std::fmt;
+use std::time::Duration;
 
 use fips_core::{EVALUATION_MARK, Opening, opening};
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::oid_registry::{
     OID_NIST_HASH_SHA256, OID_NIST_HASH_SHA384, OID_NIST_HASH_SHA512, OID_PKCS1_RSASSAPSS,
@@ -13,6 +14,7 @@ use x509_parser::oid_registry::{
 };
 use x509_parser::prelude::FromDer;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
+use x509_parser::time::ASN1Time;
 use x509_parser::x509::{AlgorithmIdentifier, X509Name};
 
 use crate::error::{Error, PemFault};
@@ -173,6 +175,18 @@ pub(crate) fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'
     }
 }
 
+/// From when to when a certificate counts (RFC 5280 §4.1.2.5).
+pub(crate) fn validity(certificate: &X509Certificate<'_>) -> (UnixTime, UnixTime) {
+    let validity = certificate.validity();
+    (unix(validity.not_before), unix(validity.not_after))
+}
+
+/// What lies before 1970 counts as its beginning.
+pub(crate) fn unix(time: ASN1Time) -> UnixTime {
+    let seconds = time.timestamp().try_into().unwrap_or(0);
+    UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+}
+
 /// Takes the signature algorithms of the profile.
 fn check_signature_algorithm(
     profile: &Profile,
@@ -201,7 +215,7 @@ fn check_signature_algorithm(
 
 /// The scheme a certificate is signed with. Of ECDSA it tells the hash alone: the curve is the
 /// issuer's key's, which has its own rule.
-fn scheme_of(algorithm: &AlgorithmIdentifier<'_>) -> Option<Scheme> {
+pub(crate) fn scheme_of(algorithm: &AlgorithmIdentifier<'_>) -> Option<Scheme> {
     let oid = &algorithm.algorithm;
     let named = [
         (OID_SIG_ECDSA_WITH_SHA256, Scheme::EcdsaP256Sha256),
@@ -225,6 +239,22 @@ fn scheme_of(algorithm: &AlgorithmIdentifier<'_>) -> Option<Scheme> {
     .find_map(|(name, scheme)| (name.to_id_string() == hash).then_some(scheme))
 }
 
+/// The scheme of a signature by such a key: a curve comes with the hash of its strength.
+pub(crate) fn scheme_with_key(scheme: Scheme, key: &PublicKey) -> Option<Scheme> {
+    let fits = match scheme {
+        Scheme::EcdsaP256Sha256 => *key == PublicKey::EcdsaP256,
+        Scheme::EcdsaP384Sha384 => *key == PublicKey::EcdsaP384,
+        Scheme::EcdsaP521Sha512 => *key == PublicKey::EcdsaP521,
+        Scheme::RsaPkcs1Sha256
+        | Scheme::RsaPkcs1Sha384
+        | Scheme::RsaPkcs1Sha512
+        | Scheme::RsaPssSha256
+        | Scheme::RsaPssSha384
+        | Scheme::RsaPssSha512 => matches!(key, PublicKey::Rsa { .. }),
+    };
+    fits.then_some(scheme)
+}
+
 /// The hash of RSASSA-PSS, as an object identifier (RFC 4055 §3.1: SHA-1 where none is named).
 fn pss_hash(algorithm: &AlgorithmIdentifier<'_>) -> Option<String> {
     if algorithm.algorithm != OID_PKCS1_RSASSAPSS {
@@ -235,7 +265,7 @@ fn pss_hash(algorithm: &AlgorithmIdentifier<'_>) -> Option<String> {
 }
 
 /// The name of an algorithm that no profile names.
-fn unknown_signature(algorithm: &AlgorithmIdentifier<'_>) -> String {
+pub(crate) fn unknown_signature(algorithm: &AlgorithmIdentifier<'_>) -> String {
     let oid = &algorithm.algorithm;
     let oid_text = oid.to_id_string();
     match oid_text.as_str() {
@@ -276,7 +306,7 @@ pub(crate) fn from_pem(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use fips_core::signing::KeyAlgorithm;
     use rcgen::{
         CertificateParams, DistinguishedName, DnType, Issuer, KeyIdMethod, PublicKeyData,
@@ -317,7 +347,7 @@ mod tests {
     }
 
     /// Certificates are judged before signatures are verified, so that none is needed.
-    struct NoKey;
+    pub(crate) struct NoKey;
 
     impl PublicKeyData for NoKey {
         fn der_bytes(&self) -> &[u8] {

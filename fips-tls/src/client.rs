@@ -4,9 +4,10 @@ use fips_core::Boundary;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::ServerName;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
-use rustls::{NoKeyLog, SignatureScheme};
+use rustls::{CommonState, NoKeyLog, SignatureScheme};
 
 use crate::check::{self, ClientParts, ConfigFault};
 use crate::error::Error;
@@ -15,6 +16,7 @@ use crate::policy::Profile;
 use crate::provider::{provider, still_open};
 use crate::resumption::BoundedSessions;
 use crate::server::{config_error, no_faults};
+use crate::session::{self, Session};
 use crate::trust::Trust;
 use crate::verifier::PolicyServerVerifier;
 
@@ -24,6 +26,7 @@ pub struct ClientConfig {
     rustls: Arc<rustls::ClientConfig>,
     profile: Profile,
     parts: ClientParts,
+    judge: Arc<PolicyServerVerifier>,
 }
 
 impl ClientConfig {
@@ -44,6 +47,21 @@ impl ClientConfig {
     /// The profile it was built from.
     pub fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    /// Reads a finished connection to `name`, made with this configuration or an earlier one.
+    ///
+    /// A resumed session restores the server's chain without judging it, and an earlier
+    /// configuration may have believed what this one does not: so the chain is judged here, as at
+    /// a full handshake.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::of`], and [`Error::Peer`]: close the connection.
+    pub fn session(&self, name: &ServerName<'_>, state: &CommonState) -> Result<Session, Error> {
+        session::judged(state, &self.parts.clock, |chain, now| {
+            self.judge.believe(chain, name, now)
+        })
     }
 
     /// Checks `config`, a changed copy of [`rustls`](Self::rustls), against what was built.
@@ -144,8 +162,8 @@ impl ClientBuilder<ClientReady> {
             faults.push(ConfigFault::Trust(error.to_string()));
         }
 
-        let verifier: Arc<dyn ServerCertVerifier> =
-            Arc::new(PolicyServerVerifier::new(&provider, &profile, &trust)?);
+        let judge = Arc::new(PolicyServerVerifier::new(&provider, &profile, &trust));
+        let verifier: Arc<dyn ServerCertVerifier> = judge.clone();
         let resolver: Arc<dyn ResolvesClientCert> = match &identity {
             Some(identity) => Arc::new(SingleCertAndKey::from(identity.certified(&profile))),
             None => Arc::new(NoIdentity),
@@ -190,6 +208,7 @@ impl ClientBuilder<ClientReady> {
             rustls: Arc::new(config),
             profile,
             parts,
+            judge,
         })
     }
 }

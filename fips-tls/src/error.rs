@@ -6,6 +6,7 @@ use fips_core::signing::KeyAlgorithm;
 use crate::certificate::CertificateRefused;
 use crate::check::ConfigFault;
 use crate::policy::UnknownProfile;
+use crate::refusal::PeerRefusal;
 
 /// Why an identity, a trust store or a configuration was not made, or a finished handshake is
 /// not taken.
@@ -79,6 +80,11 @@ pub enum Error {
         subject: String,
     },
 
+    /// A peer who is not believed any more: its session was resumed from before, or trust,
+    /// revocation or rules changed during the handshake.
+    #[error("the peer is not believed any more: {0}; close the connection")]
+    Peer(Box<PeerRefusal>),
+
     /// Text that is not the PEM it should be.
     #[error("{what}: {fault}")]
     Pem {
@@ -88,6 +94,10 @@ pub enum Error {
         fault: PemFault,
     },
 
+    /// The clock tells no time, so that nothing can be judged.
+    #[error("the clock of the configuration tells no time: give one that does")]
+    NoClock,
+
     /// A version, suite or group that no profile names was negotiated: the connection is not
     /// one of this crate's configurations.
     #[error(
@@ -95,6 +105,10 @@ pub enum Error {
          configuration of this crate"
     )]
     NotOfPolicy(String),
+
+    /// A revocation list that is not taken.
+    #[error("revocation list: {0}")]
+    Revocation(#[from] RevocationFault),
 
     /// A certificate store the verifier does not take.
     #[error("trust: {0}")]
@@ -179,6 +193,45 @@ pub enum TrustFault {
     },
 }
 
+/// What was wrong with a revocation list.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RevocationFault {
+    /// A signature algorithm the profile does not name.
+    #[error(
+        "that of {issuer} is signed with {found}, which profile {profile} does not take: have its \
+         issuer sign again with an algorithm of the profile (SP 800-131Ar2 §9)"
+    )]
+    Algorithm {
+        /// The issuer.
+        issuer: String,
+        /// The algorithm.
+        found: String,
+        /// The profile's name.
+        profile: &'static str,
+    },
+    /// Not a list that can be used.
+    #[error(
+        "list {position}: {reason}; take a whole list (no delta, not indirect, not of some \
+         reasons) of version 2 with a number and a next update (RFC 5280 §5)"
+    )]
+    Malformed {
+        /// The place in the file, from 0.
+        position: usize,
+        /// The parser's reason.
+        reason: String,
+    },
+    /// Name and key identifier are a trust anchor's, whose key did not sign it.
+    #[error(
+        "that of {issuer} names a trusted authority, whose key did not sign it: fetch it again \
+         from the authority"
+    )]
+    Signature {
+        /// The issuer.
+        issuer: String,
+    },
+}
+
 /// What was wrong with a PEM text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -192,6 +245,9 @@ pub enum PemFault {
     /// No certificate.
     #[error("no certificate in it: expected at least one BEGIN CERTIFICATE block")]
     NoCertificate,
+    /// No revocation list.
+    #[error("no revocation list in it: expected at least one BEGIN X509 CRL block")]
+    NoRevocationList,
     /// No private key.
     #[error(
         "no private key in it: expected a BEGIN PRIVATE KEY, EC PRIVATE KEY or RSA PRIVATE KEY block"

@@ -47,6 +47,13 @@ impl Explanation {
                 )
             }
             Error::InvalidCertificate(error) => of_certificate(error),
+            Error::InvalidCertRevocationList(fault) => new(
+                format!("the revocation list that speaks of the peer is not taken: {fault:?}"),
+                "a list counts when its issuer's key signed it and may sign lists (RFC 5280 \
+                 §6.3.3 (f))",
+                "fetch the list again from the authority; one whose key usage lacks cRLSign cannot \
+                 issue lists: rotate it to one that has it",
+            ),
             Error::InvalidMessage(reason) => new(
                 format!("the peer sent what is no TLS message: {reason:?}"),
                 "messages and records have a fixed form (RFC 8446 §4, §5; RFC 5246 §6, §7)",
@@ -221,6 +228,18 @@ fn of_certificate(error: &CertificateError) -> Explanation {
              §4.2.1.12)",
             "issue the certificate again for this use",
         ),
+        E::ExpiredRevocationList | E::ExpiredRevocationListContext { .. } => new(
+            format!("the revocation list that speaks of the peer has ended: {error}"),
+            "a list that has ended does not say who was revoked since (RFC 5280 §5.1.2.5, §6.3.3)",
+            "fetch the authority's present list; where it issues none, see to its next update",
+        ),
+        E::UnknownRevocationStatus => new(
+            "no current revocation list speaks of the peer's certificate or of an authority above \
+             it",
+            "where lists are asked, each authority of a chain needs one, of this kind of \
+             certificate and of its distribution point, that has begun (RFC 5280 §6.3.3)",
+            "add the list of the issuing authority to the trust of this side",
+        ),
         E::Revoked => new(
             "the peer's certificate is revoked",
             "a revoked certificate counts no more (RFC 5280 §6.3)",
@@ -233,6 +252,18 @@ fn of_certificate(error: &CertificateError) -> Explanation {
              (RFC 8446 §4.2.3, SP 800-52r2 §3.2.1)",
             "have the certificate issued again",
         ),
+        E::Other(other)
+            if matches!(
+                other.0.downcast_ref(),
+                Some(webpki::Error::NameConstraintViolation)
+            ) =>
+        {
+            new(
+                "the peer's certificate has a name outside of what its authority may name",
+                "an authority's name constraints bind what it issues (RFC 5280 §4.2.1.10)",
+                "have the certificate issued by an authority that may name it",
+            )
+        }
         E::Other(other) => match other.0.downcast_ref::<CertificateRefused>() {
             Some(refused) => new(
                 refused.to_string(),

@@ -66,7 +66,9 @@ mod name;
 mod peer;
 mod policy;
 mod provider;
+mod refusal;
 mod resumption;
+mod revocation;
 mod server;
 mod session;
 mod ticketer;
@@ -80,7 +82,7 @@ pub mod fuzzing;
 pub use certificate::{CertificateReason, CertificateRefused, SignatureName};
 pub use check::ConfigFault;
 pub use client::{ClientBuilder, ClientConfig, ClientReady, WantsTrust};
-pub use error::{Error, IdentityFault, PemFault, TrustFault};
+pub use error::{Error, IdentityFault, PemFault, RevocationFault, TrustFault};
 pub use explain::Explanation;
 pub use identity::Identity;
 pub use peer::PeerIdentity;
@@ -89,6 +91,8 @@ pub use policy::{
     UnknownProfile, Version,
 };
 pub use provider::provider;
+pub use refusal::{PeerRefusal, RefusalReason, last_refusal};
+pub use revocation::{Revocation, RevocationList};
 pub use server::{
     ServerBuilder, ServerConfig, ServerReady, WantsClientAuthentication, WantsIdentity,
 };

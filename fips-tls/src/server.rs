@@ -1,18 +1,19 @@
 use std::sync::Arc;
 
 use fips_core::Boundary;
-use rustls::NoKeyLog;
 use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
+use rustls::{CommonState, NoKeyLog};
 
 use crate::check::{self, ConfigFault, ServerParts};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::policy::Profile;
 use crate::provider::{provider, still_open};
+use crate::session::{self, Session};
 use crate::ticketer::ticketer;
 use crate::trust::Trust;
 use crate::verifier::PolicyClientVerifier;
@@ -31,6 +32,8 @@ pub struct ServerConfig {
     rustls: Arc<rustls::ServerConfig>,
     profile: Profile,
     parts: ServerParts,
+    /// None where anyone may connect.
+    judge: Option<Arc<PolicyClientVerifier>>,
 }
 
 impl ServerConfig {
@@ -51,6 +54,22 @@ impl ServerConfig {
     /// The profile it was built from.
     pub fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    /// Reads a finished connection, made with this configuration or an earlier one.
+    ///
+    /// A resumed session restores the client's chain without judging it, and an earlier
+    /// configuration may have believed what this one does not: so the chain is judged here, as at
+    /// a full handshake.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::of`], and [`Error::Peer`]: close the connection.
+    pub fn session(&self, state: &CommonState) -> Result<Session, Error> {
+        session::judged(state, &self.parts.clock, |chain, now| match &self.judge {
+            Some(judge) => judge.believe(chain, now),
+            None => Ok(()),
+        })
     }
 
     /// Checks `config`, a changed copy of [`rustls`](Self::rustls), against what was built.
@@ -164,8 +183,11 @@ impl ServerBuilder<ServerReady> {
             faults.push(ConfigFault::Trust(error.to_string()));
         }
 
-        let verifier: Arc<dyn ClientCertVerifier> = match &clients {
-            Some(trust) => Arc::new(PolicyClientVerifier::new(&provider, &profile, trust)?),
+        let judge = clients
+            .as_ref()
+            .map(|trust| Arc::new(PolicyClientVerifier::new(&provider, &profile, trust)));
+        let verifier: Arc<dyn ClientCertVerifier> = match &judge {
+            Some(judge) => Arc::clone(judge) as _,
             None => WebPkiClientVerifier::no_client_auth(),
         };
         let resolver: Arc<dyn ResolvesServerCert> =
@@ -211,6 +233,7 @@ impl ServerBuilder<ServerReady> {
             rustls: Arc::new(config),
             profile,
             parts,
+            judge,
         })
     }
 }

@@ -1,12 +1,15 @@
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::time_provider::TimeProvider;
 use rustls::{CommonState, HandshakeKind};
 
 use crate::error::Error;
 use crate::name;
 use crate::peer::PeerIdentity;
 use crate::policy::{Group, Suite, Version};
+use crate::refusal::PeerRefusal;
 
 /// What a finished handshake agreed on, and with whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,23 @@ pub struct Session {
     pub alpn: Option<Vec<u8>>,
     /// The peer, when it showed a certificate.
     pub peer: Option<PeerIdentity>,
+}
+
+/// Reads a connection; `believe` judges the peer's chain: a resumed session restored it
+/// unjudged, and another configuration than the present one may have judged it.
+pub(crate) fn judged(
+    state: &CommonState,
+    clock: &Arc<dyn TimeProvider>,
+    believe: impl FnOnce(&[CertificateDer<'_>], UnixTime) -> Result<(), rustls::Error>,
+) -> Result<Session, Error> {
+    let now = clock.current_time().ok_or(Error::NoClock)?;
+    let session = Session::at(state, now)?;
+    let chain = state.peer_certificates().unwrap_or_default();
+    if let Some(leaf) = chain.first() {
+        believe(chain, now)
+            .map_err(|error| Error::Peer(Box::new(PeerRefusal::new(leaf, &error))))?;
+    }
+    Ok(session)
 }
 
 impl Session {

@@ -2,20 +2,26 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use fips_core::digest::{Algorithm, Context};
 use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 
 use crate::certificate;
 use crate::error::{Error, PemFault, TrustFault};
 use crate::name;
 use crate::policy::Profile;
+use crate::revocation::{IssuerFacts, Revocation};
 
 const WHAT: &str = "trust";
 
-/// The CAs whose leaves are taken: at least one, each a CA the policy allows.
+/// The CAs whose leaves are taken, at least one, each a CA the policy allows, and what they have
+/// revoked.
 ///
-/// Revocation lists will be kept here too: whatever changes the answer about a chain is part
-/// of one trust, so that a new one starts with new tickets and sessions.
+/// Whatever changes the answer about a chain is part of one trust, so that a configuration with
+/// another one starts with new tickets and sessions.
+///
+/// An anchor counts within its own validity alone, as for OpenSSL and Go; RFC 5280 §6.1.1 (d)
+/// leaves that open.
 ///
 /// A strict boundary takes no anchor with the evaluation mark
 /// ([`EVALUATION_MARK`](fips_core::EVALUATION_MARK)) in its subject or issuer: judged here once
@@ -24,6 +30,17 @@ const WHAT: &str = "trust";
 pub struct Trust {
     certificates: Vec<CertificateDer<'static>>,
     roots: Arc<RootCertStore>,
+    /// In the order of `roots`.
+    anchors: Arc<[Anchor]>,
+    revocation: Option<Revocation>,
+}
+
+/// What webpki's anchors do not keep of their certificates.
+#[derive(Clone, Debug)]
+pub(crate) struct Anchor {
+    pub(crate) facts: IssuerFacts,
+    pub(crate) not_before: UnixTime,
+    pub(crate) not_after: UnixTime,
 }
 
 impl Trust {
@@ -66,6 +83,7 @@ impl Trust {
         }
         judge(&Profile::sp800_52r2(), &certificates)?;
         let mut roots = RootCertStore::empty();
+        let mut anchors = Vec::new();
         for (position, der) in certificates.iter().enumerate() {
             let subject = || {
                 certificate::parse(der)
@@ -86,10 +104,20 @@ impl Trust {
                     subject: subject(),
                     reason: error.to_string(),
                 })?;
+            if let (Some(root), Ok(certificate)) = (roots.roots.last(), certificate::parse(der)) {
+                let (not_before, not_after) = certificate::validity(&certificate);
+                anchors.push(Anchor {
+                    facts: IssuerFacts::new(&root.subject, &certificate),
+                    not_before,
+                    not_after,
+                });
+            }
         }
         Ok(Self {
             certificates,
             roots: Arc::new(roots),
+            anchors: anchors.into(),
+            revocation: None,
         })
     }
 
@@ -98,13 +126,68 @@ impl Trust {
         &self.certificates
     }
 
+    /// The same anchors, and what they and the authorities below them have revoked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Revocation`] for a list with name and key identifier of an anchor, whose key did
+    /// not sign it.
+    pub fn with_revocation(mut self, revocation: Revocation) -> Result<Self, Error> {
+        revocation.judge_signatures(self.anchors.iter().map(|anchor| &anchor.facts))?;
+        self.revocation = Some(revocation);
+        Ok(self)
+    }
+
+    /// What is revoked, where lists are asked.
+    pub fn revocation(&self) -> Option<&Revocation> {
+        self.revocation.as_ref()
+    }
+
+    /// A digest of all that decides whether a chain is believed: the anchors, the lists, what
+    /// becomes of issuers without one. Two that are alike decide alike.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Module`] when the module does not digest.
+    pub fn fingerprint(&self) -> Result<[u8; 32], Error> {
+        let mut context = Context::new(Algorithm::Sha256);
+        let mut take = |piece: &[u8]| {
+            context.update(&(piece.len() as u64).to_be_bytes());
+            context.update(piece);
+        };
+        take(b"anchors");
+        self.certificates.iter().for_each(|der| take(der));
+        if let Some(revocation) = &self.revocation {
+            take(b"revocation");
+            take(&[u8::from(revocation.allows_unlisted_issuers())]);
+            revocation.lists().for_each(|list| take(list.der()));
+        }
+        let digest = context
+            .finish()
+            .map_err(|source| Error::Module { what: WHAT, source })?;
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(digest.as_ref());
+        Ok(fingerprint)
+    }
+
+    /// What webpki leaves out of one of the anchors of [`roots`](Self::roots).
+    pub(crate) fn anchor(&self, found: &TrustAnchor<'_>) -> Option<&Anchor> {
+        // By place, not by value: of two certificates of one key each has its own validity.
+        let mut roots = self.roots.roots.iter();
+        let position = roots.position(|root| std::ptr::eq(root, found))?;
+        self.anchors.get(position)
+    }
+
     pub(crate) fn roots(&self) -> &Arc<RootCertStore> {
         &self.roots
     }
 
     /// Judges the anchors under a profile.
     pub(crate) fn judge(&self, profile: &Profile) -> Result<(), Error> {
-        judge(profile, &self.certificates)
+        judge(profile, &self.certificates)?;
+        self.revocation
+            .as_ref()
+            .map_or(Ok(()), |revocation| revocation.judge_lists(profile))
     }
 }
 

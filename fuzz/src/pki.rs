@@ -6,9 +6,9 @@ use data_encoding::BASE64;
 use fips_core::digest;
 use fips_core::signing::{KeyAlgorithm, PrivateKey, Scheme};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyIdMethod, KeyUsagePurpose, PublicKeyData, SerialNumber, SignatureAlgorithm,
-    SigningKey,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose, PublicKeyData,
+    RevokedCertParams, SerialNumber, SignatureAlgorithm, SigningKey,
 };
 use time::OffsetDateTime;
 
@@ -27,6 +27,14 @@ pub const CHAINS: [&str; 11] = [
     "server-rsa.pem",
     "server.pem",
     "stray.pem",
+];
+
+/// Names of the fixtures with revocation lists.
+pub const LISTS: [&str; 4] = [
+    "ca.crl",
+    "ca-revoked.crl",
+    "other-key.crl",
+    "other-name.crl",
 ];
 
 /// Names of the fixtures with keys.
@@ -58,7 +66,47 @@ pub fn write_missing() -> io::Result<()> {
             fs::write(fixtures::path(name), make(name))?;
         }
     }
+    for name in LISTS {
+        if !fixtures::path(name).exists() {
+            fs::write(fixtures::path(name), make_list(name))?;
+        }
+    }
     Ok(())
+}
+
+fn make_list(name: &str) -> String {
+    let ca = "fuzz test CA";
+    let (issuer, key, number, revoked) = match name {
+        "ca.crl" => (ca, KeyAlgorithm::EcdsaP384, 1, false),
+        "ca-revoked.crl" => (ca, KeyAlgorithm::EcdsaP384, 2, true),
+        "other-key.crl" => (ca, KeyAlgorithm::EcdsaP256, 3, false),
+        "other-name.crl" => ("fuzz test other CA", KeyAlgorithm::EcdsaP384, 4, false),
+        other => panic!("no fixture is called {other}"),
+    };
+    let key = Key(key);
+    let issuer = authority(issuer, key);
+    let begin = time::Date::from_ordinal_date(2029, 300).expect("a day of that year");
+    let begin = OffsetDateTime::new_utc(begin, time::Time::MIDNIGHT);
+    let server = &fixtures::chain("server.pem")[0];
+    let (_, server) = x509_parser::parse_x509_certificate(server).expect("a certificate");
+    let list = CertificateRevocationListParams {
+        this_update: begin + time::Duration::days(number),
+        next_update: begin + time::Duration::days(2000),
+        crl_number: SerialNumber::from(number as u64),
+        issuing_distribution_point: None,
+        revoked_certs: revoked
+            .then(|| RevokedCertParams {
+                serial_number: SerialNumber::from_slice(server.raw_serial()),
+                revocation_time: begin,
+                reason_code: None,
+                invalidity_date: None,
+            })
+            .into_iter()
+            .collect(),
+        key_identifier_method: issuer.key_identifier_method.clone(),
+    };
+    let list = list.signed_by(&Issuer::from_params(&issuer, key));
+    pem("X509 CRL", list.expect("rcgen signs").der())
 }
 
 fn make(name: &str) -> String {

@@ -122,6 +122,20 @@ impl Scheme {
         }
     }
 
+    pub(crate) const fn core(self) -> signing::Scheme {
+        match self {
+            Self::EcdsaP256Sha256 => signing::Scheme::EcdsaP256Sha256,
+            Self::EcdsaP384Sha384 => signing::Scheme::EcdsaP384Sha384,
+            Self::EcdsaP521Sha512 => signing::Scheme::EcdsaP521Sha512,
+            Self::RsaPkcs1Sha256 => signing::Scheme::RsaPkcs1Sha256,
+            Self::RsaPkcs1Sha384 => signing::Scheme::RsaPkcs1Sha384,
+            Self::RsaPkcs1Sha512 => signing::Scheme::RsaPkcs1Sha512,
+            Self::RsaPssSha256 => signing::Scheme::RsaPssSha256,
+            Self::RsaPssSha384 => signing::Scheme::RsaPssSha384,
+            Self::RsaPssSha512 => signing::Scheme::RsaPssSha512,
+        }
+    }
+
     pub(crate) fn from_core(scheme: signing::Scheme) -> Self {
         match scheme {
             signing::Scheme::EcdsaP256Sha256 => Self::EcdsaP256Sha256,

@@ -8,6 +8,7 @@ pub mod memory;
 pub mod pki;
 pub mod program;
 pub mod refusal;
+pub mod tree;
 pub mod wire;
 
 use fips_core::{Boundary, Requirements};

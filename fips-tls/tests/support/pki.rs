@@ -54,7 +54,7 @@ pub fn pem(label: &str, der: &[u8]) -> String {
     text + &format!("-----END {label}-----\n")
 }
 
-struct RcgenKey(Arc<PrivateKey>);
+pub struct RcgenKey(pub Arc<PrivateKey>);
 
 impl PublicKeyData for RcgenKey {
     fn der_bytes(&self) -> &[u8] {
@@ -276,7 +276,7 @@ pub fn openssl_issue(
     )
 }
 
-fn base(name: &str, key: &PrivateKey) -> CertificateParams {
+pub fn base(name: &str, key: &PrivateKey) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);

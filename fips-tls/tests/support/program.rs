@@ -48,7 +48,7 @@ fn missing(command: &Command, error: &io::Error) -> ! {
     let package = match &*program {
         "cc" => "build-essential",
         "certutil" | "pk12util" | "selfserv" | "tstclnt" => "libnss3-tools",
-        "gnutls-cli" | "gnutls-serv" => "gnutls-bin",
+        "certtool" | "gnutls-cli" | "gnutls-serv" => "gnutls-bin",
         "go" => "golang-go",
         other => other,
     };

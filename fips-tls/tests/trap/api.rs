@@ -36,6 +36,7 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
                 "rustls",
                 "shares what was checked; a changed copy is the caller's, for check",
             ),
+            ("session", "reads, and judges the peer's chain once more"),
             (": Clone", "shares the same"),
             (": Debug", "reads"),
         ],
@@ -78,6 +79,25 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "Revocation",
+        &[
+            (
+                "allowing_unlisted_issuers",
+                "says so in its name; what a list names stays refused",
+            ),
+            ("allows_unlisted_issuers", "reads"),
+            (
+                "from_der",
+                "judges each list, at least one; build judges again",
+            ),
+            ("from_files", "as from_der"),
+            ("from_pem", "as from_der"),
+            ("lists", "reads"),
+            (": Clone", "the same lists"),
+            (": Debug", "reads"),
+        ],
+    ),
+    (
         "ServerBuilder",
         &[
             ("build", "checks what it built"),
@@ -105,6 +125,7 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
                 "rustls",
                 "shares what was checked; a changed copy is the caller's, for check",
             ),
+            ("session", "reads, and judges the peer's chain once more"),
             (": Clone", "shares the same"),
             (": Debug", "reads"),
         ],
@@ -117,8 +138,14 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
                 "from_der",
                 "judges each anchor, at least one; build judges again",
             ),
+            ("fingerprint", "reads"),
             ("from_file", "as from_der"),
             ("from_pem", "as from_der"),
+            ("revocation", "reads"),
+            (
+                "with_revocation",
+                "refuses more; lists are judged here and by build",
+            ),
             (": Clone", "the same anchors"),
             (": Debug", "reads"),
         ],
@@ -181,7 +208,8 @@ fn derived(item: &syn::ItemStruct) -> Vec<String> {
 
 #[test]
 fn the_bare_provider_is_the_only_free_function() {
-    // It offers what a profile names: see `codes`. It is no configuration. Nor are the judges
+    // It offers what a profile names: see `codes`. It is no configuration. Nor is a word about
+    // what was refused (`last_refusal`), nor are the judges
     // that `verifiers` gives, which is compiled for the fuzzer alone.
     let root = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")).unwrap();
     assert!(root.contains("#[cfg(fuzzing)]\n#[doc(hidden)]\npub mod fuzzing;"));
@@ -194,7 +222,11 @@ fn the_bare_provider_is_the_only_free_function() {
             _ => None,
         })
         .collect();
-    assert_all_judged("free functions", found, vec!["provider", "verifiers"]);
+    assert_all_judged(
+        "free functions",
+        found,
+        vec!["last_refusal", "provider", "verifiers"],
+    );
 }
 
 #[test]

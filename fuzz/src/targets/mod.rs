@@ -21,6 +21,7 @@ mod pem_frames;
 mod private_key;
 mod profile;
 mod records;
+mod revocation;
 mod rfc4514;
 mod sealed;
 mod sealed_envelope;
@@ -64,6 +65,7 @@ pub const ALL: &[Target] = targets![
     private_key,
     profile,
     records,
+    revocation,
     rfc4514,
     sealed,
     sealed_envelope,

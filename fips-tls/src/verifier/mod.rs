@@ -1,79 +1,81 @@
-//! Judges of a peer's chain: the policy first, then path validation (RFC 5280 §6) by webpki.
+//! Judges of a peer's chain: the policy first, then path validation (RFC 5280 §6) by webpki,
+//! then revocation; what was found of a chain is remembered for as long as it holds.
 //!
 //! The policy's own refusals reach the peer as alert `certificate_unknown`, "some other issue"
 //! (RFC 8446 §6.2), the one rustls gives reasons it does not know; all others have their own.
 
+mod believed;
+mod cache;
+mod error;
+mod judge;
+
 use std::fmt;
-use std::iter;
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
-};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-use crate::certificate;
 use crate::check::next_number;
-use crate::error::TrustFault;
 use crate::policy::Profile;
 use crate::trust::Trust;
 
+use judge::{Judge, Purpose};
+
 /// Judges servers for a client.
 pub(crate) struct PolicyServerVerifier {
-    inner: Arc<WebPkiServerVerifier>,
-    profile: Profile,
+    judge: Judge,
     number: u64,
 }
 
 /// Judges clients for a server: one must show a certificate.
 pub(crate) struct PolicyClientVerifier {
-    inner: Arc<dyn ClientCertVerifier>,
-    profile: Profile,
+    judge: Judge,
+    /// Sent to clients (RFC 8446 §4.2.4).
+    authorities: Vec<DistinguishedName>,
     number: u64,
 }
 
 impl PolicyServerVerifier {
-    pub(crate) fn new(
-        provider: &Arc<CryptoProvider>,
-        profile: &Profile,
-        trust: &Trust,
-    ) -> Result<Self, TrustFault> {
-        let inner = WebPkiServerVerifier::builder_with_provider(
-            Arc::clone(trust.roots()),
-            Arc::clone(provider),
-        )
-        .build()
-        .map_err(unusable)?;
-        Ok(Self {
-            inner,
-            profile: profile.clone(),
+    pub(crate) fn new(provider: &Arc<CryptoProvider>, profile: &Profile, trust: &Trust) -> Self {
+        let algorithms = provider.signature_verification_algorithms;
+        Self {
+            judge: Judge::new(profile, trust, algorithms, Purpose::Server),
             number: next_number(),
-        })
+        }
+    }
+
+    /// Judges the chain of a server again, as its handshake did.
+    pub(crate) fn believe(
+        &self,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let (end_entity, intermediates) =
+            chain.split_first().ok_or(Error::NoCertificatesPresented)?;
+        self.judge
+            .believe(end_entity, intermediates, Some(name), now)
     }
 }
 
 impl PolicyClientVerifier {
-    pub(crate) fn new(
-        provider: &Arc<CryptoProvider>,
-        profile: &Profile,
-        trust: &Trust,
-    ) -> Result<Self, TrustFault> {
-        let inner = WebPkiClientVerifier::builder_with_provider(
-            Arc::clone(trust.roots()),
-            Arc::clone(provider),
-        )
-        .build()
-        .map_err(unusable)?;
-        Ok(Self {
-            inner,
-            profile: profile.clone(),
+    pub(crate) fn new(provider: &Arc<CryptoProvider>, profile: &Profile, trust: &Trust) -> Self {
+        let algorithms = provider.signature_verification_algorithms;
+        Self {
+            judge: Judge::new(profile, trust, algorithms, Purpose::Client),
+            authorities: trust.roots().subjects(),
             number: next_number(),
-        })
+        }
+    }
+
+    /// Judges the chain of a client again, as its handshake did.
+    pub(crate) fn believe(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Error> {
+        let (end_entity, intermediates) =
+            chain.split_first().ok_or(Error::NoCertificatesPresented)?;
+        self.judge.believe(end_entity, intermediates, None, now)
     }
 }
 
@@ -83,12 +85,13 @@ impl ServerCertVerifier for PolicyServerVerifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        // Nobody here signs or fetches one: revocation is by lists.
+        _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        judge(&self.profile, end_entity, intermediates)?;
-        self.inner
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        self.judge
+            .believe(end_entity, intermediates, Some(server_name), now)?;
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -97,7 +100,7 @@ impl ServerCertVerifier for PolicyServerVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
+        self.judge.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -106,11 +109,11 @@ impl ServerCertVerifier for PolicyServerVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
+        self.judge.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        self.judge.schemes()
     }
 }
 
@@ -124,7 +127,7 @@ impl ClientCertVerifier for PolicyClientVerifier {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.inner.root_hint_subjects()
+        &self.authorities
     }
 
     fn verify_client_cert(
@@ -133,9 +136,8 @@ impl ClientCertVerifier for PolicyClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        judge(&self.profile, end_entity, intermediates)?;
-        self.inner
-            .verify_client_cert(end_entity, intermediates, now)
+        self.judge.believe(end_entity, intermediates, None, now)?;
+        Ok(ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -144,7 +146,7 @@ impl ClientCertVerifier for PolicyClientVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
+        self.judge.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -153,11 +155,11 @@ impl ClientCertVerifier for PolicyClientVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
+        self.judge.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        self.judge.schemes()
     }
 }
 
@@ -168,7 +170,7 @@ impl fmt::Debug for PolicyServerVerifier {
         write!(
             f,
             "PolicyServerVerifier({}, #{})",
-            self.profile.name(),
+            self.judge.profile().name(),
             self.number
         )
     }
@@ -179,26 +181,8 @@ impl fmt::Debug for PolicyClientVerifier {
         write!(
             f,
             "PolicyClientVerifier({}, #{})",
-            self.profile.name(),
+            self.judge.profile().name(),
             self.number
         )
-    }
-}
-
-fn judge(
-    profile: &Profile,
-    end_entity: &CertificateDer<'_>,
-    intermediates: &[CertificateDer<'_>],
-) -> Result<(), Error> {
-    certificate::judge_chain(profile, iter::once(end_entity).chain(intermediates)).map_err(
-        |refused| Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(refused)))),
-    )
-}
-
-fn unusable(error: rustls::client::VerifierBuilderError) -> TrustFault {
-    TrustFault::Unusable {
-        position: 0,
-        subject: String::new(),
-        reason: error.to_string(),
     }
 }
