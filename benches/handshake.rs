@@ -6,10 +6,12 @@
 
 mod support;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use std::hint::black_box;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use fips_boundary::certs::key::KeyType;
-use fips_boundary::tls::{Group, Version};
-use support::{Client, Floor, Pair};
+use fips_boundary::tls::{Group, Suite, Version};
+use support::{Client, Files, Floor, Pair};
 
 /// Versions, certificates' keys and who shows a certificate, over P-256.
 fn handshakes(criterion: &mut Criterion) {
@@ -55,6 +57,40 @@ fn groups(criterion: &mut Criterion) {
     }
 }
 
+/// What the levers of `docs/performance.md` give that can be let go: each is, one at a time.
+fn levers(criterion: &mut Criterion) {
+    let boundary = support::enter();
+    let profile = support::over(Group::P256);
+    let sha384 = profile
+        .clone()
+        .narrow_suites(&[Suite::Aes256GcmSha384])
+        .expect("the profile names it");
+    let files = Files::new(&boundary, KeyType::P256);
+    let made = |profile| Pair::with_files(&boundary, profile, &files, Client::Mutual);
+    for (resumed, kind) in [(false, "full"), (true, "resumed")] {
+        let mut group = criterion.benchmark_group(format!("levers/tls13/{kind}/mutual/p256"));
+        group.throughput(Throughput::Elements(1));
+        for (name, pair) in [
+            ("none let go", made(&profile)),
+            ("AES-256 and SHA-384", made(&sha384)),
+            ("two tickets", made(&profile).with_tickets(2)),
+        ] {
+            pair.warm(resumed);
+            group.bench_function(name, |bencher| bencher.iter(|| pair.handshake(resumed)));
+        }
+        if !resumed {
+            group.bench_function("new configurations", |bencher| {
+                bencher.iter_batched(
+                    || made(&profile),
+                    |pair| black_box(pair).handshake(false),
+                    BatchSize::SmallInput,
+                );
+            });
+        }
+        group.finish();
+    }
+}
+
 /// One handshake beside its floor.
 fn compare(
     criterion: &mut Criterion,
@@ -75,5 +111,5 @@ fn compare(
     group.finish();
 }
 
-criterion_group!(benches, handshakes, groups);
+criterion_group!(benches, handshakes, groups, levers);
 criterion_main!(benches);

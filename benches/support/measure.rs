@@ -17,6 +17,23 @@ pub(crate) fn nanoseconds(count: u32, mut work: impl FnMut()) -> i64 {
     (cpu_time() - start) / i64::from(count)
 }
 
+/// As [`nanoseconds`], of work on something new each time, whose making does not count.
+pub(crate) fn nanoseconds_with<T>(
+    count: u32,
+    mut make: impl FnMut() -> T,
+    mut work: impl FnMut(T),
+) -> i64 {
+    work(make());
+    let mut sum = 0;
+    for _ in 0..count {
+        let made = make();
+        let start = cpu_time();
+        work(made);
+        sum += cpu_time() - start;
+    }
+    sum / i64::from(count)
+}
+
 fn cpu_time() -> i64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec * 1_000_000_000 + time.tv_nsec

@@ -30,6 +30,12 @@ impl Pair {
         }
     }
 
+    /// The same, with another number of tickets after each handshake of TLS 1.3.
+    pub(crate) fn with_tickets(mut self, tickets: usize) -> Self {
+        Arc::make_mut(&mut self.server).send_tls13_tickets = tickets;
+        self
+    }
+
     /// Checks once that the handshake is the kind that is to be measured.
     pub(crate) fn warm(&self, resumed: bool) {
         self.handshake(resumed);

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use fips_boundary::certs::key::KeyType;
 use fips_boundary::core::Boundary;
-use fips_boundary::tls::Group;
+use fips_boundary::tls::{Group, Profile, Suite};
 use support::{Client, Files, Floor, Pair};
 
 fn main() {
@@ -37,7 +37,10 @@ fn main() {
 }
 
 fn measured(boundary: &Boundary, case: &str, folder: &Path, count: u32) -> i64 {
-    let (kind, group) = case.split_once('-').expect("KIND-GROUP");
+    let mut parts = case.splitn(3, '-');
+    let (Some(kind), Some(group)) = (parts.next(), parts.next()) else {
+        panic!("CASE is KIND-GROUP or KIND-GROUP-LEVER");
+    };
     let group = match group {
         "mlkem768" => Group::MlKem768,
         "p256" => Group::P256,
@@ -48,19 +51,38 @@ fn measured(boundary: &Boundary, case: &str, folder: &Path, count: u32) -> i64 {
         let floor = Floor::new(boundary, group, KeyType::P256, shown);
         measure::nanoseconds(count, || floor.run())
     };
-    let handshake = |resumed| {
-        let files = Files::read(folder).expect("the certificates");
-        let pair = Pair::with_files(boundary, &support::over(group), &files, Client::Mutual);
+    let resumed = match kind {
+        "full" => false,
+        "resumed" => true,
+        "floor" => return floor(Client::Mutual.shown()),
+        "floor_resumed" => return floor(0),
+        other => panic!("no case {other}"),
+    };
+
+    let files = Files::read(folder).expect("the certificates");
+    let profile = support::over(group);
+    let made = |profile: &Profile| Pair::with_files(boundary, profile, &files, Client::Mutual);
+    let handshakes = |pair: Pair| {
         pair.warm(resumed);
         measure::nanoseconds(count, || {
             pair.handshake(resumed);
         })
     };
-    match kind {
-        "full" => handshake(false),
-        "resumed" => handshake(true),
-        "floor" => floor(Client::Mutual.shown()),
-        "floor_resumed" => floor(0),
-        other => panic!("no case {other}"),
+    // What the levers of docs/performance.md give: each is let go, one at a time.
+    match parts.next() {
+        None => handshakes(made(&profile)),
+        Some("first") => measure::nanoseconds_with(
+            count,
+            || made(&profile),
+            |pair| {
+                pair.handshake(resumed);
+            },
+        ),
+        Some("sha384") => {
+            let suites = [Suite::Aes256GcmSha384];
+            handshakes(made(&profile.narrow_suites(&suites).expect("it is named")))
+        }
+        Some("tickets") => handshakes(made(&profile).with_tickets(2)),
+        Some(other) => panic!("no lever {other}"),
     }
 }
