@@ -2,7 +2,7 @@
 CARGO ?= cargo
 EVALUATION := --features evaluation
 
-.PHONY: all build test lint fmt clippy doc deny demo bench bench-peers fuzz fuzz-smoke vm-test vm-demo k8s-test patched-branch help
+.PHONY: all build test lint fmt clippy doc deny semver demo bench bench-peers fuzz fuzz-smoke vm-test vm-demo k8s-test patched-branch help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -40,6 +40,10 @@ doc:
 
 deny: ## dependency rules, and that they can fail
 	scripts/deny
+
+semver: ## the public API against the last release's, and that the comparison can fail
+	scripts/deps build
+	scripts/semver
 
 demo: ## the main job: status, a PKI, a three-member etcd, renewal under load
 	scripts/demo

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fips_core::digest::{Algorithm, Context};
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use x509_parser::certificate::X509Certificate;
 
 use crate::certificate;
 use crate::error::{Error, PemFault, TrustFault};
@@ -176,6 +177,18 @@ impl Trust {
         let mut roots = self.roots.roots.iter();
         let position = roots.position(|root| std::ptr::eq(root, found))?;
         self.anchors.get(position)
+    }
+
+    /// Whether an anchor has the name of the certificate's issuer, and not another key
+    /// identifier.
+    pub(crate) fn may_have_signed(&self, certificate: &X509Certificate<'_>) -> bool {
+        self.certificates
+            .iter()
+            .zip(self.anchors.iter())
+            .any(|(der, anchor)| {
+                certificate::parse(der).is_ok_and(|own| own.subject() == certificate.issuer())
+                    && anchor.facts.may_have_issued(certificate)
+            })
     }
 
     pub(crate) fn roots(&self) -> &Arc<RootCertStore> {

@@ -9,12 +9,12 @@ use fips_tls::{ClientConfig, Profile, RefusalReason, Revocation, ServerConfig, l
 use rustls::{CertificateError, Error as TlsError};
 use time::OffsetDateTime;
 
-use support::boundary;
 use support::memory::Pair;
-use support::pki::{Files, key_pem};
+use support::pki::{Files, key_pem, openssl_issue};
 use support::program::{self, Program};
 use support::refusal::refusing;
-use support::tree::{Authority, Issued, with_lists};
+use support::tree::{Authority, Issued, new_key, part, with_lists};
+use support::{NAME, boundary};
 
 fn hex(serial: &[u8]) -> String {
     let mut text = String::new();
@@ -182,4 +182,49 @@ fn a_server_of_openssl_that_is_revoked_is_refused() {
     let refusal = last_refusal().unwrap();
     assert_eq!(refusal.subject, "CN=stolen");
     assert_eq!(refusal.reason, RefusalReason::Revoked);
+}
+
+#[test]
+fn a_place_for_some_reasons_or_of_another_issuer_is_none() {
+    let root = Authority::root("root");
+    let place = "http://crl.test/part";
+    let list = root.list_with(&[], |list| {
+        list.issuing_distribution_point = Some(part(place))
+    });
+    let key = key_pem(&new_key());
+    let with = |more: &str| {
+        let extensions = format!(
+            "subjectAltName=DNS:{NAME}\nextendedKeyUsage=clientAuth,serverAuth\n\
+             crlDistributionPoints=point\n[point]\nfullname=URI:{place}\n{more}\n\
+             [issuer]\nCN=root\n"
+        );
+        let authority = (root.pem.as_str(), key_pem(&root.key()));
+        let chain = openssl_issue(
+            (authority.0, &authority.1),
+            &key,
+            "peer",
+            &extensions,
+            "-sha256",
+        );
+        Issued {
+            chain,
+            key: key.clone(),
+            serial: Vec::new(),
+        }
+    };
+    for (more, taken) in [
+        ("", true),
+        ("reasons=keyCompromise", false),
+        ("CRLissuer=dirName:issuer", false),
+    ] {
+        let shown = with(more);
+        let server = server(&root, std::slice::from_ref(&list), &shown);
+        last_refusal();
+        let outcome = Pair::new(&client(&root, &shown), &server).run();
+        assert_eq!(outcome.server.is_none(), taken, "{more}: {outcome:?}");
+        if !taken {
+            let refusal = last_refusal().unwrap();
+            assert_eq!(refusal.reason, RefusalReason::RevocationUnknown, "{more}");
+        }
+    }
 }

@@ -67,8 +67,14 @@ fn each_of_several_roots_vouches_for_its_own() {
     for root in &roots {
         assert_taken(&root.leaf(), &trust);
     }
+    // Another key of the name, as its leaf says; one whose leaf names no key.
     let stranger = Authority::root("one");
     let refusal = refused(&stranger.leaf(), &trust, &stranger.trust());
+    assert_eq!(refusal.reason, RefusalReason::UnknownIssuer, "{refusal}");
+    let silent = stranger.leaf_with("peer", |params| {
+        params.use_authority_key_identifier_extension = false;
+    });
+    let refusal = refused(&silent, &trust, &stranger.trust());
     assert_eq!(refusal.reason, RefusalReason::Signature, "{refusal}");
     let stranger = Authority::root("four");
     let refusal = refused(&stranger.leaf(), &trust, &stranger.trust());

@@ -40,4 +40,18 @@ impl IssuerFacts {
             key_bits: info.subject_public_key.data.to_vec(),
         }
     }
+
+    /// Whether the certificate names no other key than this as its issuer's.
+    pub(crate) fn may_have_issued(&self, certificate: &X509Certificate<'_>) -> bool {
+        let named = certificate.extensions().iter().find_map(|extension| {
+            match extension.parsed_extension() {
+                ParsedExtension::AuthorityKeyIdentifier(id) => id.key_identifier.as_ref(),
+                _ => None,
+            }
+        });
+        match (named, &self.key_id) {
+            (Some(named), Some(own)) => named.0 == own,
+            _ => true,
+        }
+    }
 }

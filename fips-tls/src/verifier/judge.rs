@@ -109,12 +109,33 @@ impl Judge {
                 Ok(())
             }),
         )
-        .map_err(of_path)?;
+        .map_err(|error| match error {
+            webpki::Error::InvalidSignatureForPublicKey
+                if self.is_of_another_key(end_entity, intermediates) =>
+            {
+                CertificateError::UnknownIssuer.into()
+            }
+            error => of_path(error),
+        })?;
         if let Some(name) = name {
             leaf.verify_is_valid_for_subject_name(name)
                 .map_err(of_path)?;
         }
         Ok(window.get())
+    }
+
+    /// Whether a chain that does not verify says itself that no anchor signed it: it names one
+    /// and the identifier of another key (RFC 5280 §4.2.1.1), as after a rotation. An unknown
+    /// issuer then, not a wrong signature.
+    fn is_of_another_key(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+    ) -> bool {
+        iter::once(end_entity).chain(intermediates).all(|der| {
+            certificate::parse(der)
+                .is_ok_and(|certificate| !self.trust.may_have_signed(&certificate))
+        })
     }
 
     /// What webpki leaves to others: the anchor's own validity, and revocation. Says how long

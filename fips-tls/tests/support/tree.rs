@@ -49,7 +49,7 @@ impl TimeProvider for Clock {
     }
 }
 
-fn new_key() -> Arc<PrivateKey> {
+pub fn new_key() -> Arc<PrivateKey> {
     Arc::new(PrivateKey::generate(&boundary(), KeyAlgorithm::EcdsaP256).unwrap())
 }
 
