@@ -5,8 +5,10 @@
 //! Prints what one of COUNT handshakes takes, in nanoseconds of CPU time, client and server
 //! together. Everything is the provider's default but the group, which the case names.
 
+#[allow(dead_code, reason = "shared with fips-boundary's benches")]
 #[path = "../../../support/measure.rs"]
 mod measure;
+#[allow(dead_code, reason = "shared with fips-boundary's benches")]
 #[path = "../../../support/pair.rs"]
 mod pair;
 
