@@ -5,6 +5,7 @@ mod support;
 use std::sync::Arc;
 
 use fips_core::indicator::{Ledger, Service};
+use fips_core::signing::KeyAlgorithm;
 use fips_tls::{
     ClientConfig, Error, Profile, RefusalReason, ServerConfig, Trust, Version, last_refusal,
 };
@@ -13,11 +14,12 @@ use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::server::ResolvesServerCert;
-use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
-use rustls::{CertificateError, Error as TlsError};
+use rustls::sign::{CertifiedKey, Signer, SigningKey, SingleCertAndKey};
+use rustls::{CertificateError, Error as TlsError, SignatureAlgorithm, SignatureScheme};
 use time::Duration;
 
 use support::memory::{Outcome, Pair};
+use support::pki::{Ca, Leaf};
 use support::tree::{Authority, Clock, Issued, with_lists};
 use support::{NAME, boundary};
 
@@ -425,5 +427,64 @@ fn new_lists_drop_tickets_and_sessions() {
         let mut pair = Pair::new(&client, &new);
         pair.finish();
         assert!(!new.session(&pair.server).unwrap().resumed);
+    }
+}
+
+/// Signs with one scheme, whatever the peer offers.
+#[derive(Debug)]
+struct Stubborn(Arc<dyn SigningKey>, SignatureScheme);
+
+impl SigningKey for Stubborn {
+    fn choose_scheme(&self, _: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+        self.0.choose_scheme(&[self.1])
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        self.0.algorithm()
+    }
+}
+
+#[test]
+fn a_known_chain_may_sign_with_what_its_version_takes_alone() {
+    let ca = Ca::test();
+    let (chain, key) = ca.issue(&Leaf::server(), KeyAlgorithm::Rsa2048);
+    let issued = Issued {
+        chain,
+        key,
+        serial: Vec::new(),
+    };
+    for (version, scheme, taken) in [
+        (Version::Tls13, SignatureScheme::RSA_PSS_SHA256, true),
+        // Of certificates and TLS 1.2 alone (RFC 8446 §4.2.3).
+        (Version::Tls13, SignatureScheme::RSA_PKCS1_SHA256, false),
+        (Version::Tls12, SignatureScheme::RSA_PKCS1_SHA256, true),
+        (Version::Tls12, SignatureScheme::RSA_PSS_SHA512, true),
+    ] {
+        let server = ServerConfig::builder(&boundary(), profile(version))
+            .with_identity(issued.identity())
+            .without_client_authentication()
+            .build()
+            .unwrap();
+        let client = ClientConfig::builder(&boundary(), profile(version))
+            .with_trust(ca.trust())
+            .build()
+            .unwrap();
+        let stubborn = Stubborn(signing_key(&issued, &server), scheme);
+        let shown = CertifiedKey::new(issued.identity().chain().to_vec(), Arc::new(stubborn));
+        let mut config = (*server.rustls()).clone();
+        config.cert_resolver = Arc::new(SingleCertAndKey::from(shown));
+        let config = Arc::new(config);
+        // Seen for the first time, and known.
+        for known in [false, true] {
+            if known {
+                Pair::of(forgetful(&client), server.rustls(), NAME).finish();
+            }
+            let outcome = Pair::of(forgetful(&client), Arc::clone(&config), NAME).run();
+            assert_eq!(
+                outcome.client.is_none(),
+                taken,
+                "{scheme:?} {version} {outcome:?}"
+            );
+        }
     }
 }
