@@ -77,7 +77,9 @@ def targets(medians: dict[str, dict[str, float]]) -> list[str]:
     for what, reached, target in rows:
         lines.append(f"| {what} | {reached:.2f} | ≥ {target:.2f} | {said(reached >= target)} |")
     floor = full[OURS] / full[FLOOR]
+    flat = full[f"{OURS}, 100,000 serials revoked"] / full[f"{OURS}, 1 serial revoked"]
     lines.append(f"| full, over its floor | {floor:.2f} | ≤ 1.12 | {said(floor <= 1.12)} |")
+    lines.append(f"| full, 100,000 revoked serials over 1 | {flat:.2f} | ≤ 1.02 | {said(flat <= 1.02)} |")
     return lines
 
 

@@ -4,6 +4,7 @@
 
 mod files;
 mod floor;
+mod lists;
 mod pair;
 
 use fips_boundary::certs::key::KeyType;
@@ -12,6 +13,7 @@ use fips_boundary::tls::{self, ClientConfig, Group, Profile, ServerConfig, Trust
 
 pub(crate) use files::{Files, authority};
 pub(crate) use floor::Floor;
+pub(crate) use lists::trust_with_list;
 pub(crate) use pair::Pair;
 
 /// Opens the gate for this process.

@@ -71,6 +71,19 @@ fn measured(boundary: &Boundary, case: &str, folder: &Path, count: u32) -> i64 {
     // What the levers of docs/performance.md give: each is let go, one at a time.
     match parts.next() {
         None => handshakes(made(&profile)),
+        Some(list) if list.starts_with("list") => {
+            let size = list["list".len()..].parse().expect("listSIZE");
+            let ca = support::authority(boundary, KeyType::P256);
+            let files = Files::below(boundary, &ca, KeyType::P256);
+            let trust = support::trust_with_list(&ca, size);
+            handshakes(Pair::with_trust(
+                boundary,
+                &profile,
+                &files,
+                &trust,
+                Client::Mutual,
+            ))
+        }
         Some("first") => measure::nanoseconds_with(
             count,
             || made(&profile),
