@@ -89,7 +89,7 @@ def said(reached: bool) -> str:
 
 def svg(medians: dict[str, dict[str, float]]) -> str:
     """Horizontal bars, grouped by case, on one scale."""
-    left, width, bar, gap = 270, 440, 18, 34
+    left, width, bar, gap = 350, 430, 18, 34
     longest = max(micros for labels in medians.values() for micros in labels.values())
     parts, y = [], 34
     for case, labels in medians.items():
@@ -108,7 +108,7 @@ def svg(medians: dict[str, dict[str, float]]) -> str:
         y += gap
     height = y - gap + 34
     foot = "µs of CPU time per handshake, client and server together; medians of one run"
-    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 780 {height}" role="img">
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 850 {height}" role="img">
 <title>{escape(foot)}</title>
 <style>
 text {{ font: 12px sans-serif; fill: #24292f; }}
@@ -119,7 +119,7 @@ text {{ font: 12px sans-serif; fill: #24292f; }}
 .floor {{ fill: #afb8c1; }}
 .peer {{ fill: #54708f; }}
 </style>
-<rect width="780" height="{height}" fill="#ffffff"/>
+<rect width="850" height="{height}" fill="#ffffff"/>
 {chr(10).join(parts)}
 <text x="12" y="{height - 12}">{escape(foot)}</text>
 </svg>
