@@ -2,7 +2,7 @@
 CARGO ?= cargo
 EVALUATION := --features evaluation
 
-.PHONY: all build test lint fmt clippy doc deny semver demo bench fuzz fuzz-smoke vm-test vm-demo k8s-test patched-branch help
+.PHONY: all build test lint fmt clippy doc deny semver demo bench bench-peers fuzz fuzz-smoke vm-test vm-demo k8s-test patched-branch help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ demo: ## the main job: status, a PKI, a three-member etcd, renewal under load
 bench: ## criterion benches
 	scripts/deps build
 	$(CARGO) bench --locked $(EVALUATION) --bench '*'
+
+bench-peers: ## handshakes beside other TLS stacks, in turn: ratios and targets; five minutes and the builds
+	scripts/bench-peers
 
 fuzz: ## a long run of one fuzz target: TARGET=handshake SECONDS=600
 	scripts/deps build

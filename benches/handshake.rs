@@ -6,109 +6,110 @@
 
 mod support;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use fips_boundary::certs::key::{self, KeyType};
-use fips_boundary::core::agreement::{Curve, EphemeralKey};
-use fips_boundary::core::signing::{PrivateKey, Scheme};
-use fips_boundary::core::{Boundary, verification};
-use fips_boundary::tls::Version;
-use support::{Client, Pair};
+use std::hint::black_box;
 
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use fips_boundary::certs::key::KeyType;
+use fips_boundary::tls::{Group, Suite, Version};
+use support::{Client, Files, Floor, Pair};
+
+/// Versions, certificates' keys and who shows a certificate, over P-256.
 fn handshakes(criterion: &mut Criterion) {
     let boundary = support::enter();
     for (key_type, key_name) in [(KeyType::P256, "p256"), (KeyType::P384, "p384")] {
         for (version, version_name) in [(Version::Tls13, "tls13"), (Version::Tls12, "tls12")] {
             for client in [Client::Anonymous, Client::Mutual] {
-                for resumed in [false, true] {
-                    let kind = if resumed { "resumed" } else { "full" };
-                    let mut group = criterion.benchmark_group(format!(
-                        "{version_name}/{kind}/{}/{key_name}",
-                        client.name()
-                    ));
-                    group.throughput(Throughput::Elements(1));
-
-                    let pair = Pair::new(&boundary, version, key_type, client);
-                    pair.warm(resumed);
-                    group.bench_function("handshake", |bencher| {
-                        bencher.iter(|| pair.handshake(resumed));
-                    });
-
-                    // A resumed TLS 1.2 handshake performs no public-key primitive.
-                    if let Some(floor) = Floor::new(&boundary, version, key_type, client, resumed) {
-                        group.bench_function("floor", |bencher| bencher.iter(|| floor.run()));
-                    }
-                    group.finish();
-                }
+                let pair = Pair::new(&boundary, version, key_type, client);
+                let name = |kind| format!("{version_name}/{kind}/{}/{key_name}", client.name());
+                // The group is P-256 whatever the certificates' keys are: the profile's first.
+                let floor = |shown| Floor::new(&boundary, Group::P256, key_type, shown);
+                compare(
+                    criterion,
+                    &name("full"),
+                    &pair,
+                    false,
+                    Some(&floor(client.shown())),
+                );
+                // A resumed TLS 1.2 handshake performs no public-key primitive.
+                let resumed = (version == Version::Tls13).then(|| floor(0));
+                compare(criterion, &name("resumed"), &pair, true, resumed.as_ref());
             }
         }
     }
 }
 
-/// The public-key primitives that a handshake performs, both sides together.
-struct Floor {
-    curve: Curve,
-    key: PrivateKey,
-    scheme: Scheme,
-    signature: Vec<u8>,
-    signatures: u32,
-    verifications: u32,
-}
-
-impl Floor {
-    fn new(
-        boundary: &Boundary,
-        version: Version,
-        key_type: KeyType,
-        client: Client,
-        resumed: bool,
-    ) -> Option<Self> {
-        if resumed && version == Version::Tls12 {
-            return None;
-        }
-        let key = key::generate(boundary, key_type).expect("a key");
-        let scheme = key.algorithm().schemes()[0];
-        let signature = key.sign(scheme, b"transcript").expect("a signature");
-        // Each side that shows a certificate signs once; the other verifies that signature
-        // and the one certificate below the trust anchor.
-        let shown = match (resumed, client) {
-            (true, _) => 0,
-            (false, Client::Anonymous) => 1,
-            (false, Client::Mutual) => 2,
-        };
-        Some(Self {
-            // The group is P-256 whatever the certificates' keys are: it is the profile's first.
-            curve: Curve::P256,
-            key,
-            scheme,
-            signature,
-            signatures: shown,
-            verifications: 2 * shown,
-        })
-    }
-
-    fn run(&self) {
-        let client = EphemeralKey::generate(self.curve).expect("a key");
-        let server = EphemeralKey::generate(self.curve).expect("a key");
-        let (client_share, server_share) =
-            (client.public_key().to_vec(), server.public_key().to_vec());
-        server.agree(&client_share).expect("a secret");
-        client.agree(&server_share).expect("a secret");
-        for _ in 0..self.signatures {
-            self.key
-                .sign(self.scheme, b"transcript")
-                .expect("a signature");
-        }
-        for _ in 0..self.verifications {
-            verification::verify(
-                self.scheme,
-                self.key.public_key(),
-                b"transcript",
-                &self.signature,
-            )
-            .expect("it verifies");
+/// Mutual TLS 1.3 over groups that are turned on by choice.
+fn groups(criterion: &mut Criterion) {
+    let boundary = support::enter();
+    for group in [Group::MlKem768, Group::SecP256r1MlKem768] {
+        let pair = Pair::with_profile(
+            &boundary,
+            &support::over(group),
+            KeyType::P256,
+            Client::Mutual,
+        );
+        for (resumed, kind) in [(false, "full"), (true, "resumed")] {
+            let name = format!("tls13/{kind}/mutual/p256/{group}");
+            let shown = if resumed { 0 } else { Client::Mutual.shown() };
+            let floor = Floor::new(&boundary, group, KeyType::P256, shown);
+            compare(criterion, &name, &pair, resumed, Some(&floor));
         }
     }
 }
 
-criterion_group!(benches, handshakes);
+/// What the levers of `docs/performance.md` give that can be let go: each is, one at a time.
+fn levers(criterion: &mut Criterion) {
+    let boundary = support::enter();
+    let profile = support::over(Group::P256);
+    let sha384 = profile
+        .clone()
+        .narrow_suites(&[Suite::Aes256GcmSha384])
+        .expect("the profile names it");
+    let files = Files::new(&boundary, KeyType::P256);
+    let made = |profile| Pair::with_files(&boundary, profile, &files, Client::Mutual);
+    for (resumed, kind) in [(false, "full"), (true, "resumed")] {
+        let mut group = criterion.benchmark_group(format!("levers/tls13/{kind}/mutual/p256"));
+        group.throughput(Throughput::Elements(1));
+        for (name, pair) in [
+            ("none let go", made(&profile)),
+            ("AES-256 and SHA-384", made(&sha384)),
+            ("two tickets", made(&profile).with_tickets(2)),
+        ] {
+            pair.warm(resumed);
+            group.bench_function(name, |bencher| bencher.iter(|| pair.handshake(resumed)));
+        }
+        if !resumed {
+            group.bench_function("new configurations", |bencher| {
+                bencher.iter_batched(
+                    || made(&profile),
+                    |pair| black_box(pair).handshake(false),
+                    BatchSize::SmallInput,
+                );
+            });
+        }
+        group.finish();
+    }
+}
+
+/// One handshake beside its floor.
+fn compare(
+    criterion: &mut Criterion,
+    name: &str,
+    pair: &Pair,
+    resumed: bool,
+    floor: Option<&Floor>,
+) {
+    let mut group = criterion.benchmark_group(name);
+    group.throughput(Throughput::Elements(1));
+    pair.warm(resumed);
+    group.bench_function("handshake", |bencher| {
+        bencher.iter(|| pair.handshake(resumed));
+    });
+    if let Some(floor) = floor {
+        group.bench_function("floor", |bencher| bencher.iter(|| floor.run()));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, handshakes, groups, levers);
 criterion_main!(benches);

@@ -10,11 +10,9 @@ mod support;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use fips_boundary::certs::crl::{Register, Revocation, RevocationListParams, RevocationReason};
 use fips_boundary::certs::key::KeyType;
-use fips_boundary::certs::{Authority, Clock, SystemClock};
-use fips_boundary::tls::{self, Trust, Version};
-use support::{Client, Pair};
+use fips_boundary::tls::Version;
+use support::{Client, Files, Pair};
 
 const SIZES: [usize; 3] = [0, 1, 100_000];
 
@@ -31,16 +29,11 @@ fn revocation(criterion: &mut Criterion) {
             let mut group = criterion.benchmark_group(format!("revocation/{name}/{kind}"));
             group.throughput(Throughput::Elements(1));
             for size in SIZES {
-                let trust = trust(&ca, size);
+                let trust = support::trust_with_list(&ca, size);
                 let pair = || {
-                    Pair::of(
-                        &boundary,
-                        version,
-                        KeyType::P256,
-                        Client::Mutual,
-                        &ca,
-                        &trust,
-                    )
+                    let files = Files::below(&boundary, &ca, KeyType::P256);
+                    let profile = support::in_version(version);
+                    Pair::with_trust(&boundary, &profile, &files, &trust, Client::Mutual)
                 };
                 let seen = pair();
                 seen.warm(false);
@@ -59,41 +52,6 @@ fn revocation(criterion: &mut Criterion) {
             group.finish();
         }
     }
-}
-
-/// The authority's trust, with a list of so many serial numbers; with none, without a list.
-fn trust(ca: &Authority, size: usize) -> Trust {
-    let trust = Trust::from_pem(ca.certificate().to_pem()).expect("it may be trusted");
-    if size == 0 {
-        return trust;
-    }
-    let mut register = register(ca, size);
-    let list = RevocationListParams::default()
-        .signed_by(&mut register, ca, &SystemClock)
-        .expect("a list");
-    let lists = tls::Revocation::from_der(vec![list.der().to_vec().into()]).expect("a list");
-    trust.with_revocation(lists).expect("its own")
-}
-
-/// A register of so many revocations, read as from a file: adding one looks at all others.
-fn register(ca: &Authority, size: usize) -> Register {
-    let mut register = Register::new("bench");
-    register.add(Revocation::of_serial(
-        "00".to_owned(),
-        ca.certificate(),
-        RevocationReason::KeyCompromise,
-        SystemClock.now(),
-    ));
-    let json = register.to_json().expect("JSON");
-    let mut json: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
-    let entries = json["revocations"].as_array_mut().expect("a list");
-    let one = entries.remove(0);
-    entries.extend((0..size as u64).map(|number| {
-        let mut entry = one.clone();
-        entry["serial"] = format!("{:016X}", (1_u64 << 62) + number).into();
-        entry
-    }));
-    Register::from_json("bench", json.to_string().as_bytes()).expect("a register")
 }
 
 criterion_group!(benches, revocation);

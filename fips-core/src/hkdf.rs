@@ -1,7 +1,9 @@
 //! HKDF (SP 800-56Cr2 two-step, RFC 5869), as TLS 1.3's key schedule uses it.
 //!
 //! The key schedule stays on the module's own HKDF calls; rebuilding it from HMAC would hide
-//! from the service indicator what is being computed.
+//! from the service indicator what is being computed. So does keeping what `HKDF_extract` gives:
+//! alone it is not an approved service, and the module's whole `HKDF()`, which is one, repeats it
+//! with each expand (what that costs: docs/performance.md).
 
 use std::fmt;
 

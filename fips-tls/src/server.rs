@@ -247,6 +247,9 @@ impl ServerBuilder<ServerReady> {
         config.ticketer = Arc::clone(&parts.ticketer);
         config.session_storage = Arc::clone(&parts.session_storage);
         config.key_log = Arc::clone(&parts.key_log);
+        // Each resumed handshake brings the next one: what a second costs, both ends pay in every
+        // handshake (docs/performance.md).
+        config.send_tls13_tickets = 1;
         config.max_early_data_size = 0;
         config.send_half_rtt_data = false;
         config.enable_secret_extraction = false;

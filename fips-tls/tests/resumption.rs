@@ -204,3 +204,19 @@ fn a_handshake_that_outlasts_the_hour_leaves_nothing() {
         assert!(resumes(&client, &server), "{suite}");
     }
 }
+
+#[test]
+fn a_handshake_leaves_one_session_and_the_next_takes_it() {
+    let clock = Clock::new();
+    let server = server(&clock).rustls();
+    let client = client(SUITES[0], &clock).rustls();
+    assert!(!resumes(&client, &server));
+    // The second begins before the first has brought another.
+    let pairs = [(); 2].map(|()| Pair::of(Arc::clone(&client), Arc::clone(&server), NAME));
+    let resumed = pairs.map(|mut pair| {
+        pair.finish();
+        Session::of(&pair.server).unwrap().resumed
+    });
+    assert_eq!(resumed, [true, false]);
+    assert!(resumes(&client, &server));
+}

@@ -1,6 +1,7 @@
 use rustls::crypto::{GetRandomFailed, SecureRandom};
 
-/// The module's DRBG (SP 800-90Ar1).
+/// The module's DRBG (SP 800-90Ar1), asked for every value: bytes drawn ahead would lie outside of
+/// what the module watches for a fork, and for a copy of the whole machine.
 #[derive(Debug)]
 pub(super) struct Drbg;
 

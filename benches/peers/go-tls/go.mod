@@ -1,0 +1,3 @@
+module go-tls
+
+go 1.19
