@@ -154,7 +154,6 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_tls::peer::PeerIdentity",
             "fips_tls::policy::key::PublicKey",
             "fips_tls::refusal::PeerRefusal",
-            "fips_tls::refusal::RefusalReason",
             "fips_tls::revocation::Revocation",
             "fips_tls::revocation::list::RevocationList",
             "fips_tls::trust::Trust",
