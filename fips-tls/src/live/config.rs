@@ -297,10 +297,11 @@ impl<T: Send + Sync + 'static> Looks for Shared<T> {
             fresh
         };
         // Nothing is locked: a callback may ask anything.
-        if let Some(config) = fresh {
+        if fresh.is_some() {
             let callbacks = lock(&self.callbacks).clone();
             for callback in callbacks {
-                let call = AssertUnwindSafe(|| callback(&config));
+                // Of two looks at a time, the one that is told last tells the newest.
+                let call = AssertUnwindSafe(|| callback(&self.current.load_full()));
                 if let Err(panic) = catch_unwind(call) {
                     tracing::warn!(reason = words(&*panic), "a callback of a change panicked");
                 }

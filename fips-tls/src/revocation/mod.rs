@@ -137,6 +137,7 @@ impl Revocation {
     }
 
     /// The lists of several, with what is known of them.
+    #[cfg(feature = "live")]
     pub(crate) fn of_all<'a>(several: impl Iterator<Item = &'a Self>) -> Self {
         let mut lists: Vec<_> = several.flat_map(|one| one.lists.iter().cloned()).collect();
         newest_first(&mut lists);

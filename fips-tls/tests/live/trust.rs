@@ -158,6 +158,35 @@ fn a_list_that_is_gone_where_issuers_without_one_pass() {
 }
 
 #[test]
+fn a_list_of_megabytes() {
+    let node = Node::new();
+    let gone = node.ca.leaf();
+    let serials: Vec<[u8; 16]> = (0..40_000_u128)
+        .map(|number| ((1 << 120) + number).to_be_bytes())
+        .collect();
+    let mut revoked: Vec<&[u8]> = serials.iter().map(|serial| &serial[..]).collect();
+    let large = node.ca.list(&revoked);
+    revoked.push(&gone.serial);
+    let larger = node
+        .ca
+        .list_with(&revoked, |list| list.crl_number = number(2));
+    assert!(large.len() > 1 << 20, "one that is not read at each look");
+    write(&node.path("ca.crl"), &large);
+    let live = still(&node, lists(&node));
+    assert_eq!(live.reload().generation, 1);
+    assert!(takes(&live, &node, &gone));
+    write(&node.path("ca.crl"), &larger);
+    assert_eq!(live.reload().generation, 2);
+    assert!(!takes(&live, &node, &gone));
+    // Its refusal stays with it, though it is not read each time.
+    write(&node.path("ca.crl"), &large);
+    for _ in 0..3 {
+        let status = live.reload();
+        assert_eq!(trust(&status).refused.len(), 1, "{status}");
+    }
+}
+
+#[test]
 fn anchors_that_are_none_or_over() {
     let node = Node::new();
     let live = still(&node, TrustFiles::new(node.path("ca.crt")));
