@@ -44,13 +44,13 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
             ),
             ("session", "reads, and judges the peer's chain once more"),
             (": Clone", "shares the same"),
+            (": Current", "shares the same"),
             (": Debug", "reads"),
         ],
     ),
     (
         "Identities",
         &[
-            ("all", "reads"),
             ("is_empty", "reads"),
             ("len", "reads"),
             ("new", "none: build refuses it"),
@@ -149,6 +149,7 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
             ),
             ("session", "reads, and judges the peer's chain once more"),
             (": Clone", "shares the same"),
+            (": Current", "shares the same"),
             (": Debug", "reads"),
         ],
     ),
