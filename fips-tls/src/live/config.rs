@@ -158,7 +158,7 @@ impl Watched {
             generation: 1,
             loaded,
             looked: loaded,
-            no_events: None,
+            no_events: (!self.events).then(|| "events were not asked for".to_owned()),
             parts: self.parts.iter().map(|part| part.status()).collect(),
         };
         let shared = Arc::new(Shared {

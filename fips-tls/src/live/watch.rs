@@ -88,7 +88,6 @@ fn run(looks: &impl Looks, stop: &Stop, interval: Duration, quiet: Duration, eve
             }
         }
     } else {
-        looks.without_events(Some("they were not asked for".to_owned()));
         None
     };
     while !stop.stopped.load(Ordering::SeqCst) {

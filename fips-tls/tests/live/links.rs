@@ -83,32 +83,41 @@ fn the_directory_removed_and_made_anew() {
 
 /// As kubelet's atomic writer: a new directory with a date in its name, and `..data` renamed over
 /// to lead to it; the old one is removed.
-fn swap(node: &Node, issued: &Issued) {
+fn swap(mount: &Path, issued: &Issued) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let name = format!("..{}", now.unwrap().as_nanos());
-    let directory = node.path(&name);
-    fs::create_dir(&directory).unwrap();
+    let directory = mount.join(&name);
+    fs::create_dir_all(&directory).unwrap();
     write(&directory.join("node.crt"), &issued.chain);
     write(&directory.join("node.key"), &issued.key);
-    let old = fs::read_link(node.path("..data")).ok();
-    symlink(&name, node.path("..data_tmp")).unwrap();
-    fs::rename(node.path("..data_tmp"), node.path("..data")).unwrap();
+    let old = fs::read_link(mount.join("..data")).ok();
+    symlink(&name, mount.join("..data_tmp")).unwrap();
+    fs::rename(mount.join("..data_tmp"), mount.join("..data")).unwrap();
     if let Some(old) = old {
-        fs::remove_dir_all(node.path(old.to_str().unwrap())).unwrap();
+        fs::remove_dir_all(mount.join(old)).unwrap();
+    }
+}
+
+/// Puts links in the files' place that lead below `mount`.
+fn link(node: &Node, mount: &str) {
+    swap(&node.path(mount), &node.first);
+    for name in ["node.crt", "node.key"] {
+        fs::remove_file(node.path(name)).unwrap();
+        let target = node.path(mount).join("..data").join(name);
+        symlink(target, node.path(name)).unwrap();
     }
 }
 
 #[test]
 fn swapped_as_kubernetes_does() {
     both_ways(
-        |node| {
-            swap(node, &node.first);
-            for name in ["node.crt", "node.key"] {
-                fs::remove_file(node.path(name)).unwrap();
-                symlink(Path::new("..data").join(name), node.path(name)).unwrap();
-            }
-        },
-        swap,
+        |node| link(node, "."),
+        |node, next| swap(&node.path("."), next),
+    );
+    // Nothing happens in the directory of the files themselves.
+    both_ways(
+        |node| link(node, "mount"),
+        |node, next| swap(&node.path("mount"), next),
     );
 }
 
