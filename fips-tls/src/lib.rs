@@ -40,7 +40,11 @@
 //!   [`Ledger`](fips_core::indicator::Ledger). A TLS 1.3 connection is approved throughout; a
 //!   TLS 1.2 one has its three entries of
 //!   [`EXCEPTIONS`](fips_core::indicator::EXCEPTIONS).
-//! * [`provider`]: the bare provider, for crates that take nothing else.
+//! * [`adapter`]: servers and clients over the crates that a control plane speaks with.
+//! * [`counters`]: what handshakes came to, for a scrape.
+//! * [`provider`] and [`install_process_default`]: the bare provider, for crates that take
+//!   nothing else.
+//! * [`rustls`] and [`pki_types`]: whose types are part of this crate's API.
 //!
 //! # Security
 //!
@@ -51,17 +55,34 @@
 //!
 //! # Features
 //!
-//! `evaluation` (off): see `fips-core`.
+//! All off.
+//!
+//! * `axum`: a listener whose handshakes do not wait for each other, for `axum::serve`.
+//! * `etcd`: a client of etcd-client over our channel; needs `protoc` to build.
+//! * `evaluation`: see `fips-core`.
+//! * `hyper`: a connector for hyper-util's client, and a server loop.
+//! * `kube`: a Kubernetes client from a `kube::Config`; the program names its `k8s-openapi`.
+//! * `prometheus`: the [`counters`] as a collector of prometheus-client.
+//! * `reqwest`: a client builder with our configuration.
+//! * `tokio`: acceptor, connector and listener over tokio-rustls.
+//! * `tonic`: a gRPC server's incoming connections, and a client's channel.
+//!
+//! Each but `evaluation` and `prometheus` is an [`adapter`]. None brings a provider; lines of
+//! dependencies that do not either are in `docs/migrate-from-rustls.md`.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod adapter;
+
 mod certificate;
 mod check;
 mod client;
+pub mod counters;
 mod error;
 mod explain;
 mod identity;
+mod live;
 mod name;
 mod peer;
 mod policy;
@@ -85,12 +106,13 @@ pub use client::{ClientBuilder, ClientConfig, ClientReady, WantsTrust};
 pub use error::{Error, IdentityFault, PemFault, RevocationFault, TrustFault};
 pub use explain::Explanation;
 pub use identity::Identity;
+pub use live::Current;
 pub use peer::PeerIdentity;
 pub use policy::{
     Group, KeyRule, NotOptional, NothingLeft, Profile, PublicKey, Row, Scheme, Suite,
     UnknownProfile, Version,
 };
-pub use provider::provider;
+pub use provider::{ProcessDefaultTaken, install_process_default, provider};
 pub use refusal::{PeerRefusal, RefusalReason, last_refusal};
 pub use revocation::{Revocation, RevocationList};
 pub use server::{
@@ -98,3 +120,8 @@ pub use server::{
 };
 pub use session::Session;
 pub use trust::Trust;
+
+/// The rustls that this crate is built on: its types are part of the public API.
+pub use rustls;
+/// Certificates, keys and names as rustls takes them: part of the public API.
+pub use rustls_pki_types as pki_types;

@@ -40,6 +40,9 @@ const HOLDS: &[&str] = &[
     "fips_core::record::Sealer",
     "fips_core::seal::SealingKey",
     "fips_core::signing::PrivateKey",
+    "fips_tls::adapter::hyper::connector::HttpsConnector",
+    "fips_tls::adapter::tokio::acceptor::Acceptor",
+    "fips_tls::adapter::tokio::connector::Connector",
     "fips_tls::client::ClientBuilder",
     "fips_tls::client::ClientConfig",
     "fips_tls::client::ClientReady",
@@ -102,6 +105,20 @@ const NEAR: &[&str] = &[
 /// What meets no secret, and why.
 const NONE: &[(&str, &[&str])] = &[
     (
+        "a connection, or what makes them: examples/adapters/tests/observed.rs shows one whose \
+         secrets it knows",
+        &[
+            "fips_tls::adapter::hyper::stream::HttpsStream",
+            "fips_tls::adapter::tokio::listener::TlsListener",
+            "fips_tls::adapter::tokio::stream::TlsStream",
+            "fips_tls::adapter::tonic::Incoming",
+        ],
+    ),
+    (
+        "its form is written by hand, and shows nothing",
+        &["fips_tls::adapter::reqwest::LiveClient"],
+    ),
+    (
         "names and the public parts of certificates",
         &[
             "fips_certs::certificate::Certificate",
@@ -132,6 +149,7 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_certs::names::Subject",
             "fips_certs::names::SubjectAltName",
             "fips_core::rfc4514::Attribute",
+            "fips_tls::adapter::tokio::stream::Peer",
             "fips_tls::certificate::CertificateReason",
             "fips_tls::certificate::CertificateRefused",
             "fips_tls::certificate::SignatureName",
@@ -141,7 +159,6 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_tls::peer::PeerIdentity",
             "fips_tls::policy::key::PublicKey",
             "fips_tls::refusal::PeerRefusal",
-            "fips_tls::refusal::RefusalReason",
             "fips_tls::revocation::Revocation",
             "fips_tls::revocation::list::RevocationList",
             "fips_tls::trust::Trust",
@@ -245,11 +262,17 @@ const NONE: &[(&str, &[&str])] = &[
         &["fips_certs::sealing::new_file::NewFile"],
     ),
     (
-        "paths, reasons and names in messages",
+        "paths, addresses, reasons and names in messages",
         &[
             "fips_certs::store::recovery::Recovery",
+            "fips_tls::adapter::etcd::EtcdError",
+            "fips_tls::adapter::hyper::error::ConnectError",
+            "fips_tls::adapter::kube::KubeError",
+            "fips_tls::adapter::tokio::error::HandshakeError",
+            "fips_tls::adapter::tokio::error::HandshakeFailure",
             "fips_tls::check::fault::ConfigFault",
             "fips_tls::explain::Explanation",
+            "fips_tls::provider::process_default::ProcessDefaultTaken",
         ],
     ),
 ];

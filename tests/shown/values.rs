@@ -29,6 +29,8 @@ use fips_boundary::core::record::{Cipher, Opener, Protocol, Sealer};
 use fips_boundary::core::seal::SealingKey;
 use fips_boundary::core::signing::PrivateKey;
 use fips_boundary::core::{self, Boundary, Diagnostic, Requirements, hmac, pbkdf2, pem, random};
+use fips_boundary::tls::adapter::hyper::HttpsConnector;
+use fips_boundary::tls::adapter::tokio::{Acceptor, Connector};
 use fips_boundary::tls::{
     self, ClientConfig, Identity, Profile, ServerConfig, Session, Trust, Version,
 };
@@ -284,6 +286,14 @@ fn of_tls(values: &mut Values, boundary: &Boundary, work: &Path) {
         // They hold sessions and the keys of tickets by now.
         values.debug("fips_tls::client::ClientConfig", &client);
         values.debug("fips_tls::server::ServerConfig", &server);
+        let connector = Connector::new(client.clone());
+        values.debug("fips_tls::adapter::tokio::connector::Connector", &connector);
+        values.debug(
+            "fips_tls::adapter::hyper::connector::HttpsConnector",
+            &HttpsConnector::new(connector),
+        );
+        let acceptor = Acceptor::new(server.clone());
+        values.debug("fips_tls::adapter::tokio::acceptor::Acceptor", &acceptor);
         values.secrets.append(&mut heard.0.lock().unwrap());
     }
 

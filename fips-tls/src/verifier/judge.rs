@@ -12,6 +12,7 @@ use super::believed::{Believed, Window};
 use super::cache::{ChainCache, Key};
 use super::error::of_path;
 use crate::certificate;
+use crate::counters;
 use crate::policy::Profile;
 use crate::refusal::{self, PeerRefusal};
 use crate::revocation::{IssuerFacts, Role};
@@ -67,7 +68,9 @@ impl Judge {
         now: UnixTime,
     ) -> Result<(), Error> {
         let key = Key::new(end_entity, intermediates, name);
-        if key.is_some_and(|key| self.cache.find(key, now).is_some()) {
+        let found = key.is_some_and(|key| self.cache.find(key, now).is_some());
+        counters::chain_cache(found);
+        if found {
             return Ok(());
         }
         let window = self
