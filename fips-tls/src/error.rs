@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use fips_core::signing::KeyAlgorithm;
 
+use crate::authorization::AuthorizationFault;
 use crate::certificate::CertificateRefused;
 use crate::check::ConfigFault;
 use crate::policy::UnknownProfile;
@@ -13,6 +14,10 @@ use crate::refusal::PeerRefusal;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// Rules about peers that are not taken.
+    #[error("authorization: {0}")]
+    Authorization(#[from] AuthorizationFault),
+
     /// A certificate breaks the policy.
     #[error("{what}: {refused}")]
     Certificate {

@@ -30,6 +30,7 @@
 //!   policy, each row with its source. A filter over what the module can do: it can be narrowed,
 //!   and takes more groups only where it names them as optional.
 //! * [`Identity`] and [`Trust`]: what a side shows, and whom it takes.
+//! * [`Authorization`], with [`PeerRule`] and [`SpiffeId`]: which of those it takes may come in.
 //! * [`ServerConfig`] and [`ClientConfig`]: the only way from those to rustls. Extended master
 //!   secret required; no early data, key log or secret extraction; a server's tickets sealed by
 //!   the module and opened for one hour at most, a client's sessions offered for one hour at
@@ -56,6 +57,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod authorization;
 mod certificate;
 mod check;
 mod client;
@@ -79,6 +81,10 @@ mod verifier;
 #[doc(hidden)]
 pub mod fuzzing;
 
+pub use authorization::{
+    Authorization, AuthorizationFault, NotAuthorized, NotAuthorizedReason, PeerRule, RuleFault,
+    SpiffeFault, SpiffeId, TrustDomain,
+};
 pub use certificate::{CertificateReason, CertificateRefused, SignatureName};
 pub use check::ConfigFault;
 pub use client::{ClientBuilder, ClientConfig, ClientReady, WantsTrust};

@@ -8,6 +8,7 @@ use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{CommonState, NoKeyLog};
 
+use crate::authorization::Authorization;
 use crate::check::{self, ConfigFault, ServerParts};
 use crate::error::Error;
 use crate::identity::Identity;
@@ -109,6 +110,7 @@ pub struct WantsClientAuthentication {
 pub struct ServerReady {
     identity: Identity,
     clients: Option<Trust>,
+    authorization: Option<Authorization>,
     alpn: Vec<Vec<u8>>,
     clock: Arc<dyn TimeProvider>,
 }
@@ -135,6 +137,7 @@ impl ServerBuilder<WantsClientAuthentication> {
         self.with_state(|state| ServerReady {
             identity: state.identity,
             clients,
+            authorization: None,
             alpn: Vec::new(),
             clock: Arc::new(DefaultTimeProvider),
         })
@@ -146,6 +149,13 @@ impl ServerBuilder<ServerReady> {
     #[must_use]
     pub fn with_alpn(mut self, protocols: &[&[u8]]) -> Self {
         self.state.alpn = protocols.iter().map(|name| name.to_vec()).collect();
+        self
+    }
+
+    /// Which of the clients that are trusted may connect. Without rules, all of them.
+    #[must_use]
+    pub fn with_authorization(mut self, authorization: Authorization) -> Self {
+        self.state.authorization = Some(authorization);
         self
     }
 
@@ -171,6 +181,7 @@ impl ServerBuilder<ServerReady> {
                 ServerReady {
                     identity,
                     clients,
+                    authorization,
                     alpn,
                     clock,
                 },
@@ -182,10 +193,14 @@ impl ServerBuilder<ServerReady> {
         if let Some(Err(error)) = clients.as_ref().map(|trust| trust.judge(&profile)) {
             faults.push(ConfigFault::Trust(error.to_string()));
         }
+        if clients.is_none() && authorization.is_some() {
+            faults.push(ConfigFault::Authorization);
+        }
 
+        let rules = authorization.as_ref();
         let judge = clients
             .as_ref()
-            .map(|trust| Arc::new(PolicyClientVerifier::new(&provider, &profile, trust)));
+            .map(|trust| Arc::new(PolicyClientVerifier::new(&provider, &profile, trust, rules)));
         let verifier: Arc<dyn ClientCertVerifier> = match &judge {
             Some(judge) => Arc::clone(judge) as _,
             None => WebPkiClientVerifier::no_client_auth(),

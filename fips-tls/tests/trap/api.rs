@@ -14,6 +14,7 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
         &[
             ("build", "checks what it built"),
             ("with_alpn", "application protocols are the caller's"),
+            ("with_authorization", "refuses more"),
             ("with_identity", "judged under the profile by build"),
             (
                 "with_time_provider",
@@ -102,6 +103,10 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
         &[
             ("build", "checks what it built"),
             ("with_alpn", "application protocols are the caller's"),
+            (
+                "with_authorization",
+                "refuses more; build refuses rules about clients that are never asked",
+            ),
             ("with_client_trust", "judged under the profile by build"),
             ("with_identity", "judged under the profile by build"),
             (
