@@ -6,6 +6,7 @@ use fips_core::signing::KeyAlgorithm;
 use crate::authorization::AuthorizationFault;
 use crate::certificate::CertificateRefused;
 use crate::check::ConfigFault;
+use crate::fleet::FleetKeysFault;
 use crate::policy::UnknownProfile;
 use crate::refusal::PeerRefusal;
 
@@ -36,6 +37,10 @@ pub enum Error {
         /// Each reason.
         faults: Vec<ConfigFault>,
     },
+
+    /// Keys of a fleet that are not taken.
+    #[error("fleet keys: {0}")]
+    FleetKeys(#[from] FleetKeysFault),
 
     /// A file that cannot be read.
     #[error("cannot read {}: {source}", path.display())]

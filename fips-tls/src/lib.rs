@@ -35,6 +35,7 @@
 //!   secret required; no early data, key log or secret extraction; a server's tickets sealed by
 //!   the module and opened for one hour at most, a client's sessions offered for one hour at
 //!   most; every certificate of a presented chain judged.
+//! * [`FleetKeys`]: for servers that resume each other's sessions.
 //! * [`Session`] and [`PeerIdentity`]: what a finished handshake agreed on, and with whom.
 //! * [`Explanation`]: a failed one in words.
 //! * What a connection asked of the module: wrap its calls, or its futures, in a
@@ -63,6 +64,7 @@ mod check;
 mod client;
 mod error;
 mod explain;
+mod fleet;
 mod identity;
 mod name;
 mod peer;
@@ -90,6 +92,7 @@ pub use check::ConfigFault;
 pub use client::{ClientBuilder, ClientConfig, ClientReady, WantsTrust};
 pub use error::{Error, IdentityFault, PemFault, RevocationFault, TrustFault};
 pub use explain::Explanation;
+pub use fleet::{FleetKeys, FleetKeysFault};
 pub use identity::Identity;
 pub use peer::PeerIdentity;
 pub use policy::{

@@ -11,6 +11,7 @@ use rustls::{CommonState, NoKeyLog};
 use crate::authorization::Authorization;
 use crate::check::{self, ConfigFault, ServerParts};
 use crate::error::Error;
+use crate::fleet::{self, FleetKeys, FleetTickets};
 use crate::identity::Identity;
 use crate::policy::Profile;
 use crate::provider::{provider, still_open};
@@ -111,6 +112,7 @@ pub struct ServerReady {
     identity: Identity,
     clients: Option<Trust>,
     authorization: Option<Authorization>,
+    fleet_keys: Option<FleetKeys>,
     alpn: Vec<Vec<u8>>,
     clock: Arc<dyn TimeProvider>,
 }
@@ -138,6 +140,7 @@ impl ServerBuilder<WantsClientAuthentication> {
             identity: state.identity,
             clients,
             authorization: None,
+            fleet_keys: None,
             alpn: Vec::new(),
             clock: Arc::new(DefaultTimeProvider),
         })
@@ -156,6 +159,14 @@ impl ServerBuilder<ServerReady> {
     #[must_use]
     pub fn with_authorization(mut self, authorization: Authorization) -> Self {
         self.state.authorization = Some(authorization);
+        self
+    }
+
+    /// Resumes sessions of every server that has the same keys, believes the same and shows a
+    /// certificate of the same names. Without them, a configuration resumes its own alone.
+    #[must_use]
+    pub fn with_fleet_keys(mut self, keys: FleetKeys) -> Self {
+        self.state.fleet_keys = Some(keys);
         self
     }
 
@@ -182,6 +193,7 @@ impl ServerBuilder<ServerReady> {
                     identity,
                     clients,
                     authorization,
+                    fleet_keys,
                     alpn,
                     clock,
                 },
@@ -207,11 +219,18 @@ impl ServerBuilder<ServerReady> {
         };
         let resolver: Arc<dyn ResolvesServerCert> =
             Arc::new(SingleCertAndKey::from(identity.certified(&profile)));
+        let ticketer = match &fleet_keys {
+            Some(keys) => {
+                let context = fleet::context(&profile, &[&identity], clients.as_ref(), rules)?;
+                Arc::new(FleetTickets::new(keys, context, Arc::clone(&clock))?)
+            }
+            None => ticketer(Arc::clone(&clock))?,
+        };
         let parts = ServerParts {
             provider: Arc::clone(&provider),
             session_storage: Arc::new(NoServerSessionStorage {}),
             resolver: Arc::clone(&resolver),
-            ticketer: ticketer(Arc::clone(&clock))?,
+            ticketer,
             key_log: Arc::new(NoKeyLog {}),
             clock: Arc::clone(&clock),
             verifier: format!("{verifier:?}"),

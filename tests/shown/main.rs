@@ -43,6 +43,7 @@ const HOLDS: &[&str] = &[
     "fips_tls::client::ClientBuilder",
     "fips_tls::client::ClientConfig",
     "fips_tls::client::ClientReady",
+    "fips_tls::fleet::FleetKeys",
     "fips_tls::identity::Identity",
     "fips_tls::server::ServerBuilder",
     "fips_tls::server::ServerConfig",
@@ -96,6 +97,7 @@ const NEAR: &[&str] = &[
     "fips_tls::error::Error",
     "fips_tls::error::IdentityFault",
     "fips_tls::error::PemFault",
+    "fips_tls::fleet::form::FleetKeysFault",
     "fips_tls::session::Session",
 ];
 

@@ -10,6 +10,26 @@ use crate::source::{self, assert_all_judged, is_public};
 /// that make another profile are in `profiles`, with what they may add.
 const TYPES: &[(&str, &[(&str, &str)])] = &[
     (
+        "Authorization",
+        &[
+            (
+                "any_of",
+                "refuses more; never no rule, and none that is empty",
+            ),
+            ("from_file", "as any_of"),
+            ("from_toml", "as any_of"),
+            ("judge", "reads"),
+            ("rules", "reads"),
+            (": Clone", "the same rules"),
+            (": Debug", "reads"),
+            (": Deserialize", "as any_of"),
+            (": Display", "reads"),
+            (": Eq", "reads"),
+            (": PartialEq", "reads"),
+            (": TryFrom", "as any_of"),
+        ],
+    ),
+    (
         "ClientBuilder",
         &[
             ("build", "checks what it built"),
@@ -38,6 +58,24 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
                 "shares what was checked; a changed copy is the caller's, for check",
             ),
             ("session", "reads, and judges the peer's chain once more"),
+            (": Clone", "shares the same"),
+            (": Debug", "reads"),
+        ],
+    ),
+    (
+        "FleetKeys",
+        &[
+            (
+                "from_bytes",
+                "roots of tickets' keys, of their own form alone",
+            ),
+            ("generate", "takes a witness; roots of the module's DRBG"),
+            ("generation", "reads"),
+            ("rotated", "a root of the module's DRBG more"),
+            (
+                "to_bytes",
+                "gives the roots out, to be sealed; no list depends on them",
+            ),
             (": Clone", "shares the same"),
             (": Debug", "reads"),
         ],
@@ -106,6 +144,10 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
             (
                 "with_authorization",
                 "refuses more; build refuses rules about clients that are never asked",
+            ),
+            (
+                "with_fleet_keys",
+                "sealed by the module as without, under keys derived in it, for those who believe the same",
             ),
             ("with_client_trust", "judged under the profile by build"),
             ("with_identity", "judged under the profile by build"),
