@@ -7,7 +7,7 @@ use crate::authorization::AuthorizationFault;
 use crate::certificate::CertificateRefused;
 use crate::check::ConfigFault;
 use crate::fleet::FleetKeysFault;
-use crate::policy::UnknownProfile;
+use crate::policy::{ProfileFileError, UnknownProfile};
 use crate::refusal::PeerRefusal;
 
 /// Why an identity, a trust store or a configuration was not made, or a finished handshake is
@@ -115,6 +115,10 @@ pub enum Error {
          configuration of this crate"
     )]
     NotOfPolicy(String),
+
+    /// A profile file that is not taken.
+    #[error("profile: {0}")]
+    ProfileFile(#[from] ProfileFileError),
 
     /// A revocation list that is not taken.
     #[error("revocation list: {0}")]

@@ -75,6 +75,7 @@ mod resumption;
 mod revocation;
 mod server;
 mod session;
+mod text_file;
 mod ticketer;
 mod trust;
 mod verifier;
@@ -96,8 +97,8 @@ pub use fleet::{FleetKeys, FleetKeysFault};
 pub use identity::Identity;
 pub use peer::PeerIdentity;
 pub use policy::{
-    Group, KeyRule, NotOptional, NothingLeft, Profile, PublicKey, Row, Scheme, Suite,
-    UnknownProfile, Version,
+    Group, KeyRule, NotOptional, NothingLeft, Profile, ProfileFileError, PublicKey, Row, Scheme,
+    Suite, UnknownProfile, Version,
 };
 pub use provider::provider;
 pub use refusal::{PeerRefusal, RefusalReason, last_refusal};

@@ -217,8 +217,7 @@ fn fleet(boundary: &Boundary, work: &Path) -> Vec<(FleetKeys, ServerConfig)> {
             tell("bytes", &format!("fleet root {place}, {name}"), root);
         }
     }
-    let identity =
-        || Identity::from_files(boundary, work.join("leaf.crt"), work.join("leaf.key")).unwrap();
+    let identity = || identity(boundary, work, "tls-handshake");
     let servers: Vec<_> = [made, rotated, read]
         .into_iter()
         .map(|keys| {

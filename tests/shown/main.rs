@@ -97,7 +97,6 @@ const NEAR: &[&str] = &[
     "fips_tls::error::Error",
     "fips_tls::error::IdentityFault",
     "fips_tls::error::PemFault",
-    "fips_tls::fleet::form::FleetKeysFault",
     "fips_tls::session::Session",
 ];
 
@@ -140,7 +139,6 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_tls::authorization::fault::NotAuthorized",
             "fips_tls::authorization::fault::NotAuthorizedReason",
             "fips_tls::authorization::fault::RuleFault",
-            "fips_tls::authorization::spiffe::SpiffeFault",
             "fips_tls::authorization::spiffe::SpiffeId",
             "fips_tls::authorization::spiffe::TrustDomain",
             "fips_tls::certificate::CertificateReason",
@@ -151,8 +149,8 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_tls::error::TrustFault",
             "fips_tls::peer::PeerIdentity",
             "fips_tls::policy::key::PublicKey",
+            "fips_tls::policy::profile::file::ProfileFileError",
             "fips_tls::refusal::PeerRefusal",
-            "fips_tls::refusal::RefusalReason",
             "fips_tls::revocation::Revocation",
             "fips_tls::revocation::list::RevocationList",
             "fips_tls::trust::Trust",

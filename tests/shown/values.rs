@@ -335,9 +335,6 @@ fn of_tls(values: &mut Values, boundary: &Boundary, work: &Path) {
     for error in errors {
         values.error("fips_tls::error::Error", &error);
         match error {
-            tls::Error::FleetKeys(fault) => {
-                values.error("fips_tls::fleet::form::FleetKeysFault", &fault);
-            }
             tls::Error::Identity(fault) => values.error("fips_tls::error::IdentityFault", &fault),
             tls::Error::Pem { fault, .. } => values.error("fips_tls::error::PemFault", &fault),
             _ => {}

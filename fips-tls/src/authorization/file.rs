@@ -1,7 +1,5 @@
 //! Rules as operators write them.
 
-use std::fs;
-use std::io::{self, Read};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -13,9 +11,7 @@ use super::spiffe::{SpiffeFault, SpiffeId, TrustDomain};
 use super::{Authorization, PeerRule};
 use crate::error::Error;
 use crate::name::one_line;
-
-/// The most bytes of a file of rules.
-const MOST_BYTES: u64 = 1 << 20;
+use crate::text_file;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -134,26 +130,7 @@ impl Authorization {
     /// Also [`Error::File`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let text = read(path)?;
+        let text = text_file::read(path)?;
         Self::from_toml(&text).map_err(|fault| Error::from(fault).in_file(path))
     }
-}
-
-/// A text file of the operator's.
-pub(crate) fn read(path: &Path) -> Result<String, Error> {
-    let read = || {
-        let mut text = String::new();
-        let length = fs::File::open(path)?
-            .take(MOST_BYTES + 1)
-            .read_to_string(&mut text)?;
-        if length as u64 > MOST_BYTES {
-            let why = format!("larger than {MOST_BYTES} bytes");
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
-        }
-        Ok(text)
-    };
-    read().map_err(|source| Error::File {
-        path: path.to_owned(),
-        source,
-    })
 }

@@ -107,6 +107,7 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
             ("sp800_52r2", "has a name: see the ceiling in profiles"),
             ("suites", "reads"),
             ("title", "reads"),
+            ("to_toml", "reads"),
             ("tls13", "has a name: see the ceiling in profiles"),
             ("versions", "reads"),
             (": Clone", "the same profile"),

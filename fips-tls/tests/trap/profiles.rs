@@ -14,6 +14,33 @@ pub struct Way {
 /// Those that take a profile and make another. A new one belongs here, with what it may add.
 pub const WAYS: &[Way] = &[
     Way {
+        name: "from_file",
+        // As from_toml.
+        makes: |_| Vec::new(),
+        adds: &[],
+    },
+    Way {
+        name: "from_toml",
+        makes: |profile| {
+            let Some(text) = profile.to_toml() else {
+                return Vec::new();
+            };
+            // The file of the profile itself, and with the kinds of keys one by one.
+            let keys = "keys = [\"ECDSA P-256\", \"ECDSA P-384\", \"ECDSA P-521\", \"RSA\"]";
+            let kinds = ["ECDSA P-256", "ECDSA P-384", "ECDSA P-521"];
+            let narrow = kinds.map(|kind| {
+                let text = text.replace(keys, &format!("keys = [{kind:?}]"));
+                let lines = text.lines().filter(|line| !line.starts_with("rsa_minimum"));
+                lines.collect::<Vec<_>>().join("\n")
+            });
+            let narrow = narrow.into_iter().chain([text]);
+            narrow
+                .filter_map(|text| Profile::from_toml(&text).ok())
+                .collect()
+        },
+        adds: &[],
+    },
+    Way {
         name: "narrow_groups",
         makes: |profile| {
             let mut made = made(Group::ALL.map(|group| profile.clone().narrow_groups(&[group])));
