@@ -455,7 +455,7 @@ fn an_authority_speaks_for_no_peer() {
         .unwrap();
     for usage in [KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign] {
         let signs = leaf(|params| {
-            params.key_usages = vec![KeyUsagePurpose::DigitalSignature, usage.clone()];
+            params.key_usages = vec![KeyUsagePurpose::DigitalSignature, usage];
         });
         let refused = rules.judge(&signs).unwrap_err();
         assert_eq!(refused.reason, NotAuthorizedReason::Authority);
