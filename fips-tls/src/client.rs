@@ -9,6 +9,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{CommonState, NoKeyLog, SignatureScheme};
 
+use crate::authorization::Authorization;
 use crate::check::{self, ClientParts, ConfigFault};
 use crate::error::Error;
 use crate::identity::Identity;
@@ -93,6 +94,7 @@ pub struct WantsTrust(());
 #[derive(Debug)]
 pub struct ClientReady {
     trust: Trust,
+    authorization: Option<Authorization>,
     identity: Option<Identity>,
     alpn: Vec<Vec<u8>>,
     clock: Arc<dyn TimeProvider>,
@@ -106,6 +108,7 @@ impl ClientBuilder<WantsTrust> {
             profile: self.profile,
             state: ClientReady {
                 trust,
+                authorization: None,
                 identity: None,
                 alpn: Vec::new(),
                 clock: Arc::new(DefaultTimeProvider),
@@ -129,6 +132,14 @@ impl ClientBuilder<ClientReady> {
         self
     }
 
+    /// Which of the servers that are trusted are taken, beside that they have the name connected
+    /// to. Without rules, all of them.
+    #[must_use]
+    pub fn with_authorization(mut self, authorization: Authorization) -> Self {
+        self.state.authorization = Some(authorization);
+        self
+    }
+
     /// The clock that validity and the age of kept sessions are judged by.
     #[must_use]
     pub fn with_time_provider(mut self, clock: Arc<dyn TimeProvider>) -> Self {
@@ -149,6 +160,7 @@ impl ClientBuilder<ClientReady> {
             state:
                 ClientReady {
                     trust,
+                    authorization,
                     identity,
                     alpn,
                     clock,
@@ -162,7 +174,10 @@ impl ClientBuilder<ClientReady> {
             faults.push(ConfigFault::Trust(error.to_string()));
         }
 
-        let judge = Arc::new(PolicyServerVerifier::new(&provider, &profile, &trust));
+        let rules = authorization.as_ref();
+        let judge = Arc::new(PolicyServerVerifier::new(
+            &provider, &profile, &trust, rules,
+        ));
         let verifier: Arc<dyn ServerCertVerifier> = judge.clone();
         let resolver: Arc<dyn ResolvesClientCert> = match &identity {
             Some(identity) => Arc::new(SingleCertAndKey::from(identity.certified(&profile))),

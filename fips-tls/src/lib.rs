@@ -30,10 +30,12 @@
 //!   policy, each row with its source. A filter over what the module can do: it can be narrowed,
 //!   and takes more groups only where it names them as optional.
 //! * [`Identity`] and [`Trust`]: what a side shows, and whom it takes.
+//! * [`Authorization`], with [`PeerRule`] and [`SpiffeId`]: which of those it takes may come in.
 //! * [`ServerConfig`] and [`ClientConfig`]: the only way from those to rustls. Extended master
 //!   secret required; no early data, key log or secret extraction; a server's tickets sealed by
 //!   the module and opened for one hour at most, a client's sessions offered for one hour at
 //!   most; every certificate of a presented chain judged.
+//! * [`FleetKeys`]: for servers that resume each other's sessions.
 //! * [`Session`] and [`PeerIdentity`]: what a finished handshake agreed on, and with whom.
 //! * [`Explanation`]: a failed one in words.
 //! * What a connection asked of the module: wrap its calls, or its futures, in a
@@ -74,13 +76,14 @@
 #![deny(missing_docs)]
 
 pub mod adapter;
-
+mod authorization;
 mod certificate;
 mod check;
 mod client;
 pub mod counters;
 mod error;
 mod explain;
+mod fleet;
 mod identity;
 mod live;
 mod name;
@@ -92,6 +95,7 @@ mod resumption;
 mod revocation;
 mod server;
 mod session;
+mod text_file;
 mod ticketer;
 mod trust;
 mod verifier;
@@ -100,17 +104,22 @@ mod verifier;
 #[doc(hidden)]
 pub mod fuzzing;
 
+pub use authorization::{
+    Authorization, AuthorizationFault, NotAuthorized, NotAuthorizedReason, PeerRule, RuleFault,
+    SpiffeFault, SpiffeId, TrustDomain,
+};
 pub use certificate::{CertificateReason, CertificateRefused, SignatureName};
 pub use check::ConfigFault;
 pub use client::{ClientBuilder, ClientConfig, ClientReady, WantsTrust};
 pub use error::{Error, IdentityFault, PemFault, RevocationFault, TrustFault};
 pub use explain::Explanation;
+pub use fleet::{FleetKeys, FleetKeysFault};
 pub use identity::Identity;
 pub use live::Current;
 pub use peer::PeerIdentity;
 pub use policy::{
-    Group, KeyRule, NotOptional, NothingLeft, Profile, PublicKey, Row, Scheme, Suite,
-    UnknownProfile, Version,
+    Group, KeyRule, NotOptional, NothingLeft, Profile, ProfileFileError, PublicKey, Row, Scheme,
+    Suite, UnknownProfile, Version,
 };
 pub use provider::{ProcessDefaultTaken, install_process_default, provider};
 pub use refusal::{PeerRefusal, RefusalReason, last_refusal};

@@ -13,7 +13,7 @@ use crate::provider;
 
 /// Seconds a key seals new tickets. It opens them for as long again, and on an idle server until
 /// the next ticket comes: so the age of a ticket is judged by what is sealed in it.
-const ROTATION: u32 = 30 * 60;
+pub(crate) const ROTATION: u32 = 30 * 60;
 
 /// The longest life of a ticket, in seconds: one hour.
 pub(crate) const MAX_LIFETIME: u32 = 2 * ROTATION;

@@ -66,6 +66,9 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Show every check of the boundary, what was found and how to mend it; exit 3 when it refuses.
     Status(StatusArgs),
+    /// Make and rotate the keys by which servers of a fleet resume each other's TLS sessions.
+    #[command(subcommand)]
+    Tickets(crate::tickets::TicketsCommand),
 }
 
 /// How a result is printed.

@@ -10,10 +10,31 @@ use crate::source::{self, assert_all_judged, is_public};
 /// that make another profile are in `profiles`, with what they may add.
 const TYPES: &[(&str, &[(&str, &str)])] = &[
     (
+        "Authorization",
+        &[
+            (
+                "any_of",
+                "refuses more; never no rule, and none that is empty",
+            ),
+            ("from_file", "as any_of"),
+            ("from_toml", "as any_of"),
+            ("judge", "reads"),
+            ("rules", "reads"),
+            (": Clone", "the same rules"),
+            (": Debug", "reads"),
+            (": Deserialize", "as any_of"),
+            (": Display", "reads"),
+            (": Eq", "reads"),
+            (": PartialEq", "reads"),
+            (": TryFrom", "as any_of"),
+        ],
+    ),
+    (
         "ClientBuilder",
         &[
             ("build", "checks what it built"),
             ("with_alpn", "application protocols are the caller's"),
+            ("with_authorization", "refuses more"),
             ("with_identity", "judged under the profile by build"),
             (
                 "with_time_provider",
@@ -39,6 +60,24 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
             ("session", "reads, and judges the peer's chain once more"),
             (": Clone", "shares the same"),
             (": Current", "shares the same"),
+            (": Debug", "reads"),
+        ],
+    ),
+    (
+        "FleetKeys",
+        &[
+            (
+                "from_bytes",
+                "roots of tickets' keys, of their own form alone",
+            ),
+            ("generate", "takes a witness; roots of the module's DRBG"),
+            ("generation", "reads"),
+            ("rotated", "a root of the module's DRBG more"),
+            (
+                "to_bytes",
+                "gives the roots out, to be sealed; no list depends on them",
+            ),
+            (": Clone", "shares the same"),
             (": Debug", "reads"),
         ],
     ),
@@ -69,6 +108,7 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
             ("sp800_52r2", "has a name: see the ceiling in profiles"),
             ("suites", "reads"),
             ("title", "reads"),
+            ("to_toml", "reads"),
             ("tls13", "has a name: see the ceiling in profiles"),
             ("versions", "reads"),
             (": Clone", "the same profile"),
@@ -103,6 +143,14 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
         &[
             ("build", "checks what it built"),
             ("with_alpn", "application protocols are the caller's"),
+            (
+                "with_authorization",
+                "refuses more; build refuses rules about clients that are never asked",
+            ),
+            (
+                "with_fleet_keys",
+                "sealed by the module as without, under keys derived in it, for those who believe the same",
+            ),
             ("with_client_trust", "judged under the profile by build"),
             ("with_identity", "judged under the profile by build"),
             (
