@@ -16,6 +16,7 @@ use rustls::time_provider::TimeProvider;
 use zeroize::Zeroizing;
 
 use super::{FleetKeys, module};
+use crate::counters;
 use crate::error::Error;
 use crate::ticketer::{MAX_LIFETIME, ROTATION};
 
@@ -220,16 +221,8 @@ impl Id {
     }
 }
 
-impl ProducesTickets for FleetTickets {
-    fn enabled(&self) -> bool {
-        true
-    }
-
-    fn lifetime(&self) -> u32 {
-        LIFETIME
-    }
-
-    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+impl FleetTickets {
+    fn sealed(&self, plain: &[u8]) -> Option<Vec<u8>> {
         let now = self.now()?;
         let (id, key) = self.own(epoch(now))?;
         let header = id.header();
@@ -238,7 +231,7 @@ impl ProducesTickets for FleetTickets {
         Some([&header[..], &sealed].concat())
     }
 
-    fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
+    fn opened(&self, ticket: &[u8]) -> Option<Vec<u8>> {
         let now = self.now()?;
         let (header, sealed) = ticket.split_first_chunk()?;
         let id = Id::of_header(header)?;
@@ -252,6 +245,28 @@ impl ProducesTickets for FleetTickets {
         let dated = self.open(&id, header, sealed)?;
         let (issued, plain) = dated.split_first_chunk()?;
         is_within_lifetime(u64::from_be_bytes(*issued), now).then(|| plain.to_vec())
+    }
+}
+
+impl ProducesTickets for FleetTickets {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    fn lifetime(&self) -> u32 {
+        LIFETIME
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        let sealed = self.sealed(plain);
+        counters::ticket_sealed(sealed.is_some());
+        sealed
+    }
+
+    fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
+        let opened = self.opened(ticket);
+        counters::ticket_opened(opened.is_some());
+        opened
     }
 }
 
