@@ -30,19 +30,19 @@ fmt:
 	$(CARGO) fmt --all --check
 
 clippy:
-	scripts/deps build
+	scripts/deps lint
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked --workspace --all-targets $(EVALUATION) -- -D warnings
 
 doc:
-	scripts/deps build
+	scripts/deps lint
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 
 deny: ## dependency rules, and that they can fail
 	scripts/deny
 
 semver: ## the public API against the last release's, and that the comparison can fail
-	scripts/deps build
+	scripts/deps lint
 	scripts/semver
 
 demo: ## the main job: status, a PKI, a three-member etcd, renewal under load

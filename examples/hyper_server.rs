@@ -14,26 +14,21 @@ use std::convert::Infallible;
 use std::env;
 use std::error::Error;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use fips_boundary::core::Boundary;
-use fips_boundary::tls::{Explanation, Identity, Profile, ServerConfig, Session, Trust};
+use fips_boundary::tls::adapter::hyper::serve;
+use fips_boundary::tls::adapter::tokio::{Acceptor, Peer, TlsListener};
+use fips_boundary::tls::{Identity, Profile, ServerConfig, Trust};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-
-/// The longest a handshake may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     match run().await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(never) => match never {},
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
@@ -41,7 +36,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<(), Box<dyn Error>> {
+async fn run() -> Result<Infallible, Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [chain, key, ca, address] = &arguments[..] else {
         return Err("usage: hyper_server <chain.crt> <key> <ca.crt> <address:port>".into());
@@ -53,52 +48,26 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .with_client_trust(Trust::from_file(ca)?)
         .with_alpn(&[b"h2", b"http/1.1"])
         .build()?;
-    let acceptor = TlsAcceptor::from(config.rustls());
 
-    let listener = TcpListener::bind(address).await?;
+    let listener = TlsListener::new(TcpListener::bind(address).await?, Acceptor::new(config));
     println!("listening on https://{}", listener.local_addr()?);
-    loop {
-        let (socket, from) = listener.accept().await?;
-        let acceptor = acceptor.clone();
-        tokio::spawn(async move {
-            if let Err(error) = serve(&acceptor, socket).await {
-                println!("{from}: {error}");
-            }
-        });
-    }
+    let served = serve(listener, |peer| {
+        let greeting = greeting(peer);
+        service_fn(move |request: Request<Incoming>| {
+            let body = format!("{} {}: {greeting}", request.method(), request.uri().path());
+            async move { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(body)))) }
+        })
+    });
+    Ok(served.await)
 }
 
-async fn serve(acceptor: &TlsAcceptor, socket: TcpStream) -> Result<(), Box<dyn Error>> {
-    let stream = timeout(PATIENCE, acceptor.accept(socket))
-        .await?
-        .map_err(|error| match Explanation::of_io(&error) {
-            Some(explanation) => explanation.to_string(),
-            None => error.to_string(),
-        })?;
-    let session = Session::of(stream.get_ref().1)?;
-    let peer = session.peer.as_ref().ok_or("no client certificate")?;
-    let greeting = format!(
-        "you are {} over {} {}\n",
-        peer.subject(),
-        session.version,
-        session.suite
-    );
-
-    let service = service_fn(|request: Request<Incoming>| {
-        let body = format!("{} {}: {greeting}", request.method(), request.uri().path());
-        async move { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(body)))) }
-    });
-    let io = TokioIo::new(stream);
-    if session.alpn.as_deref() == Some(b"h2") {
-        hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-            .serve_connection(io, service)
-            .await?;
-    } else {
-        hyper::server::conn::http1::Builder::new()
-            .serve_connection(io, service)
-            .await?;
-    }
-    Ok(())
+fn greeting(peer: &Peer) -> String {
+    let session = peer.session();
+    let subject = peer.identity().map_or("nobody", |peer| peer.subject());
+    format!(
+        "you are {subject} over {} {}\n",
+        session.version, session.suite
+    )
 }
 
 #[cfg(not(feature = "evaluation"))]

@@ -16,14 +16,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use fips_boundary::core::Boundary;
-use fips_boundary::tls::{ClientConfig, Explanation, Identity, Profile, Session, Trust};
+use fips_boundary::tls::adapter::tokio::Connector;
+use fips_boundary::tls::pki_types::ServerName;
+use fips_boundary::tls::{ClientConfig, Explanation, Identity, Profile, Trust};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
 
-/// The longest a handshake may take.
+/// The longest an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::main(flavor = "current_thread")]
@@ -50,13 +50,12 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .with_trust(Trust::from_file(ca)?)
         .with_identity(Identity::from_files(&boundary, chain, key)?)
         .build()?;
-    let connector = TlsConnector::from(config.rustls());
+    let connector = Connector::new(config);
 
     let socket = TcpStream::connect(address).await?;
-    let mut stream = timeout(PATIENCE, connector.connect(name, socket))
-        .await?
-        .map_err(|error| explain(&error))?;
-    let session = Session::of(stream.get_ref().1)?;
+    let server = socket.peer_addr()?;
+    let mut stream = connector.connect_to(name, socket, server).await?;
+    let session = stream.session();
     println!("{} {}", session.version, session.suite);
 
     stream.write_all(b"good morning\n").await?;

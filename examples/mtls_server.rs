@@ -12,19 +12,15 @@
 
 use std::env;
 use std::error::Error;
+use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use fips_boundary::core::Boundary;
 use fips_boundary::core::indicator::Ledger;
-use fips_boundary::tls::{Explanation, Identity, Profile, ServerConfig, Session, Trust};
+use fips_boundary::tls::adapter::tokio::Acceptor;
+use fips_boundary::tls::{Identity, Profile, ServerConfig, Trust};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-
-/// The longest a handshake may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -48,7 +44,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .with_identity(Identity::from_files(&boundary, chain, key)?)
         .with_client_trust(Trust::from_file(ca)?)
         .build()?;
-    let acceptor = TlsAcceptor::from(config.rustls());
+    let acceptor = Acceptor::new(config);
 
     let listener = TcpListener::bind(address).await?;
     println!("listening on {}", listener.local_addr()?);
@@ -58,23 +54,21 @@ async fn run() -> Result<(), Box<dyn Error>> {
         tokio::spawn(async move {
             // What this connection asks of the module, told by the module's service indicator.
             let ledger = Ledger::new();
-            if let Err(error) = ledger.recorded(serve(&acceptor, socket)).await {
-                println!("{from}: {error}");
+            if let Err(error) = ledger.recorded(serve(&acceptor, socket, from)).await {
+                println!("{error}");
             }
             println!("{from}: {}", ledger.summary());
         });
     }
 }
 
-async fn serve(acceptor: &TlsAcceptor, socket: TcpStream) -> Result<(), Box<dyn Error>> {
-    let stream = timeout(PATIENCE, acceptor.accept(socket))
-        .await?
-        .map_err(|error| match Explanation::of_io(&error) {
-            Some(explanation) => explanation.to_string(),
-            None => error.to_string(),
-        })?;
-    // Also asks whether the certificate of a resumed session is still valid.
-    let session = Session::of(stream.get_ref().1)?;
+async fn serve(
+    acceptor: &Acceptor,
+    socket: TcpStream,
+    from: SocketAddr,
+) -> Result<(), Box<dyn Error>> {
+    let stream = acceptor.accept_from(socket, from).await?;
+    let session = stream.session().clone();
     let peer = session.peer.as_ref().ok_or("no client certificate")?;
     let name = peer.common_name().unwrap_or("somebody without a name");
     // The subject is escaped, the common name is not: it could forge a line here.

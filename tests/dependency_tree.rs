@@ -1,110 +1,68 @@
 //! One crypto crate in the graph, one door to it: read from `cargo tree`, independently of
 //! `deny.toml`.
 
-use std::collections::BTreeSet;
-use std::process::Command;
+mod graph;
 
-/// Crates that do cryptography, hash included, by themselves.
-const FOREIGN: &[&str] = &[
-    "aead",
-    "aes",
-    "aes-gcm",
-    "argon2",
-    "aws-lc-sys",
-    "bcrypt",
-    "blake2",
-    "blake3",
-    "boring",
-    "boring-sys",
-    "chacha20",
-    "chacha20poly1305",
-    "cipher",
-    "crypto-common",
-    "curve25519-dalek",
-    "des",
-    "digest",
-    "ecdsa",
-    "ed25519-dalek",
-    "elliptic-curve",
-    "hkdf",
-    "hmac",
-    "k256",
-    "md-5",
-    "md5",
-    "ml-kem",
-    "native-tls",
-    "openssl",
-    "openssl-sys",
-    "p256",
-    "p384",
-    "p521",
-    "pbkdf2",
-    "poly1305",
-    "rand",
-    "rand_chacha",
-    "rand_core",
-    "ring",
-    "rsa",
-    "s2n-tls",
-    "scrypt",
-    "sha-1",
-    "sha1",
-    "sha1_smol",
-    "sha2",
-    "sha3",
-    "x25519-dalek",
-];
+use std::collections::BTreeSet;
+
+use graph::{cargo_tree, foreign, lines, name};
 
 fn tree(args: &[&str]) -> Vec<String> {
-    let out = Command::new(env!("CARGO"))
-        .args([
-            "tree",
-            "--locked",
-            "--workspace",
-            "--target",
-            "all",
-            "--all-features",
-        ])
-        .args(["--prefix", "none", "--format", "{p}"])
-        .args(args)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("cargo runs");
-    let stderr = String::from_utf8_lossy(&out.stderr);
-    assert!(out.status.success(), "cargo tree: {stderr}");
-    String::from_utf8(out.stdout)
-        .expect("cargo prints UTF-8")
-        .lines()
-        .filter(|line| !line.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
-fn name(line: &str) -> &str {
-    line.split(' ').next().unwrap_or_default()
+    let mut command = cargo_tree();
+    command.args(["--locked", "--workspace", "--all-features"]);
+    lines(command.args(args))
 }
 
 #[test]
 fn no_second_crypto_crate_is_linked_or_runs_in_a_build() {
-    let lines = tree(&["--edges", "normal,build"]);
-    let names: BTreeSet<&str> = lines.iter().map(|line| name(line)).collect();
+    let lines = tree(&[]);
     assert!(
-        names.contains("aws-lc-fips-sys"),
-        "the list was read: {names:?}"
+        lines.iter().any(|line| name(line) == "aws-lc-fips-sys"),
+        "the list was read: {lines:?}"
     );
-    let foreign: Vec<_> = FOREIGN
-        .iter()
-        .filter(|name| names.contains(**name))
-        .collect();
-    assert!(
-        foreign.is_empty(),
-        "foreign crypto in the graph: {foreign:?}"
-    );
+    assert_eq!(foreign(&lines), [""; 0], "foreign crypto in the graph");
+}
+
+/// Each adapter's feature, the crate it is for, and one that it must not compile.
+const ADAPTERS: &[(&str, &str, &str)] = &[
+    ("axum", "axum", "tonic"),
+    ("etcd", "etcd-client", "kube"),
+    ("hyper", "hyper-util", "axum"),
+    ("kube", "kube", "tonic"),
+    ("prometheus", "prometheus-client", "tokio"),
+    ("reqwest", "reqwest", "axum"),
+    ("tokio", "tokio-rustls", "hyper"),
+    ("tonic", "tonic", "etcd-client"),
+];
+
+#[test]
+fn each_adapter_alone_brings_its_crate_and_no_crypto() {
+    let of = |feature: Option<&str>| {
+        let mut command = cargo_tree();
+        command.args(["--locked", "--package", "fips-tls"]);
+        lines(command.args(feature.map(|feature| format!("--features={feature}"))))
+    };
+    let has = |lines: &[String], wanted: &str| lines.iter().any(|line| name(line) == wanted);
+    let none = of(None);
+    for (feature, of_its_own, other) in ADAPTERS {
+        assert!(!has(&none, of_its_own), "{of_its_own} without its feature");
+        let lines = of(Some(feature));
+        assert_eq!(foreign(&lines), [""; 0], "with {feature}");
+        assert!(has(&lines, of_its_own), "{feature} is for {of_its_own}");
+        assert!(!has(&lines, other), "{feature} brings {other}");
+    }
+    // Every feature but this one is an adapter.
+    let manifest = include_str!("../fips-tls/Cargo.toml");
+    let manifest: toml::Table = toml::from_str(manifest).unwrap();
+    let features = manifest["features"].as_table().unwrap().keys();
+    let mut known: BTreeSet<_> = ADAPTERS.iter().map(|row| row.0).collect();
+    known.insert("evaluation");
+    assert_eq!(features.map(String::as_str).collect::<BTreeSet<_>>(), known);
 }
 
 #[test]
 fn the_module_is_the_pinned_one_and_only_fips_core_names_it() {
-    let all = tree(&["--edges", "normal,build"]);
+    let all = tree(&[]);
     for pinned in ["aws-lc-rs v1.17.1", "aws-lc-fips-sys v0.13.11"] {
         let crate_name = name(pinned);
         let versions: BTreeSet<_> = all
@@ -121,7 +79,7 @@ fn the_module_is_the_pinned_one_and_only_fips_core_names_it() {
             BTreeSet::from(["aws-lc-rs", "fips-core"]),
         ),
     ] {
-        let dependents = tree(&["--edges", "normal,build", "--invert", krate, "--depth", "1"]);
+        let dependents = tree(&["--invert", krate, "--depth", "1"]);
         let dependents: BTreeSet<_> = dependents
             .iter()
             .map(|line| name(line))

@@ -365,7 +365,7 @@ pub(crate) mod tests {
         }
     }
 
-    fn params(common_name: &str, unit: Option<&str>) -> CertificateParams {
+    pub(crate) fn params(common_name: &str, unit: Option<&str>) -> CertificateParams {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         let name = &mut params.distinguished_name;

@@ -9,6 +9,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{CommonState, NoKeyLog, SignatureScheme};
 
+use crate::authorization::Authorization;
 use crate::check::{self, ClientParts, ConfigFault};
 use crate::error::Error;
 use crate::identity::Identity;
@@ -111,6 +112,7 @@ pub struct WantsTrust(());
 #[derive(Debug)]
 pub struct ClientReady {
     trust: Trust,
+    authorization: Option<Authorization>,
     identities: Vec<Identity>,
     for_peers: Vec<(Vec<String>, Identity)>,
     alpn: Vec<Vec<u8>>,
@@ -125,6 +127,7 @@ impl ClientBuilder<WantsTrust> {
             profile: self.profile,
             state: ClientReady {
                 trust,
+                authorization: None,
                 identities: Vec::new(),
                 for_peers: Vec::new(),
                 alpn: Vec::new(),
@@ -174,6 +177,14 @@ impl ClientBuilder<ClientReady> {
         self
     }
 
+    /// Which of the servers that are trusted are taken, beside that they have the name connected
+    /// to. Without rules, all of them.
+    #[must_use]
+    pub fn with_authorization(mut self, authorization: Authorization) -> Self {
+        self.state.authorization = Some(authorization);
+        self
+    }
+
     /// The clock that validity and the age of kept sessions are judged by.
     #[must_use]
     pub fn with_time_provider(mut self, clock: Arc<dyn TimeProvider>) -> Self {
@@ -194,6 +205,7 @@ impl ClientBuilder<ClientReady> {
             state:
                 ClientReady {
                     trust,
+                    authorization,
                     identities,
                     for_peers,
                     alpn,
@@ -210,7 +222,10 @@ impl ClientBuilder<ClientReady> {
             faults.push(ConfigFault::Trust(error.to_string()));
         }
 
-        let judge = Arc::new(PolicyServerVerifier::new(&provider, &profile, &trust));
+        let rules = authorization.as_ref();
+        let judge = Arc::new(PolicyServerVerifier::new(
+            &provider, &profile, &trust, rules,
+        ));
         let common = Common {
             provider,
             profile,

@@ -3,9 +3,11 @@ use std::path::{Path, PathBuf};
 
 use fips_core::signing::KeyAlgorithm;
 
+use crate::authorization::AuthorizationFault;
 use crate::certificate::CertificateRefused;
 use crate::check::ConfigFault;
-use crate::policy::UnknownProfile;
+use crate::fleet::FleetKeysFault;
+use crate::policy::{ProfileFileError, UnknownProfile};
 use crate::refusal::PeerRefusal;
 
 /// Why an identity, a trust store or a configuration was not made, or a finished handshake is
@@ -13,6 +15,10 @@ use crate::refusal::PeerRefusal;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// Rules about peers that are not taken.
+    #[error("authorization: {0}")]
+    Authorization(#[from] AuthorizationFault),
+
     /// A certificate breaks the policy.
     #[error("{what}: {refused}")]
     Certificate {
@@ -31,6 +37,10 @@ pub enum Error {
         /// Each reason.
         faults: Vec<ConfigFault>,
     },
+
+    /// Keys of a fleet that are not taken.
+    #[error("fleet keys: {0}")]
+    FleetKeys(#[from] FleetKeysFault),
 
     /// A file that cannot be read.
     #[error("cannot read {}: {source}", path.display())]
@@ -105,6 +115,10 @@ pub enum Error {
          configuration of this crate"
     )]
     NotOfPolicy(String),
+
+    /// A profile file that is not taken.
+    #[error("profile: {0}")]
+    ProfileFile(#[from] ProfileFileError),
 
     /// A revocation list that is not taken.
     #[error("revocation list: {0}")]

@@ -3,6 +3,7 @@ use std::io;
 
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible, PeerMisbehaved};
 
+use crate::authorization::NotAuthorized;
 use crate::certificate::{CertificateReason, CertificateRefused};
 use crate::name;
 
@@ -82,6 +83,12 @@ impl Explanation {
             ),
             other => new(other.to_string(), "", ""),
         }
+    }
+
+    /// Explains why a believed peer may not come in.
+    pub(crate) fn of_not_authorized(refused: &NotAuthorized) -> Self {
+        // Its reasons say how to mend it themselves.
+        new(refused.reason.to_string(), "", "")
     }
 
     /// Explains the error of rustls inside an I/O error, as tokio-rustls returns it.
@@ -193,6 +200,11 @@ fn of_certificate(error: &CertificateError) -> Explanation {
     use CertificateError as E;
     const VALIDITY: &str = "a certificate counts from notBefore to notAfter (RFC 5280 §4.1.2.5)";
     match error {
+        E::ApplicationVerificationFailure => new(
+            "the peer is who it says it is, and is not admitted",
+            "the rules about peers of this side name none that holds for it",
+            "issue it a certificate that a rule names, or add a rule",
+        ),
         E::BadSignature => new(
             "a signature of the peer's chain or handshake is wrong",
             "the peer proves with it that it holds the certificate's key (RFC 8446 §4.4.3, RFC \
@@ -292,7 +304,10 @@ fn of_certificate(error: &CertificateError) -> Explanation {
 fn of_alert(alert: AlertDescription) -> Explanation {
     use AlertDescription as A;
     let mend = match alert {
-        A::AccessDenied | A::BadCertificate | A::CertificateUnknown | A::UnsupportedCertificate => {
+        A::AccessDenied => {
+            "the peer believes this side's certificate and admits others alone: look at its rules"
+        }
+        A::BadCertificate | A::CertificateUnknown | A::UnsupportedCertificate => {
             "look at the peer's log: it refuses this side's certificate"
         }
         A::CertificateExpired => "renew this side's certificate, or set the peer's clock",

@@ -24,7 +24,7 @@ pub fn verifiers(
 ) -> Result<(Arc<dyn ServerCertVerifier>, Arc<dyn ClientCertVerifier>), TrustFault> {
     let provider = provider(boundary, profile);
     Ok((
-        Arc::new(PolicyServerVerifier::new(&provider, profile, trust)),
-        Arc::new(PolicyClientVerifier::new(&provider, profile, trust)),
+        Arc::new(PolicyServerVerifier::new(&provider, profile, trust, None)),
+        Arc::new(PolicyClientVerifier::new(&provider, profile, trust, None)),
     ))
 }

@@ -31,10 +31,12 @@
 //!   and takes more groups only where it names them as optional.
 //! * [`Identity`] and [`Trust`]: what a side shows, and whom it takes; [`Identities`]: what a
 //!   server shows by name.
+//! * [`Authorization`], with [`PeerRule`] and [`SpiffeId`]: which of those it takes may come in.
 //! * [`ServerConfig`] and [`ClientConfig`]: the only way from those to rustls. Extended master
 //!   secret required; no early data, key log or secret extraction; a server's tickets sealed by
 //!   the module and opened for one hour at most, a client's sessions offered for one hour at
 //!   most; every certificate of a presented chain judged.
+//! * [`FleetKeys`]: for servers that resume each other's sessions.
 //! * [`live`]: configurations that follow their files while connections go on.
 //! * [`Session`] and [`PeerIdentity`]: what a finished handshake agreed on, and with whom.
 //! * [`Explanation`]: a failed one in words.
@@ -42,7 +44,11 @@
 //!   [`Ledger`](fips_core::indicator::Ledger). A TLS 1.3 connection is approved throughout; a
 //!   TLS 1.2 one has its three entries of
 //!   [`EXCEPTIONS`](fips_core::indicator::EXCEPTIONS).
-//! * [`provider`]: the bare provider, for crates that take nothing else.
+//! * [`adapter`]: servers and clients over the crates that a control plane speaks with.
+//! * [`counters`]: what handshakes came to, for a scrape.
+//! * [`provider`] and [`install_process_default`]: the bare provider, for crates that take
+//!   nothing else.
+//! * [`rustls`] and [`pki_types`]: whose types are part of this crate's API.
 //!
 //! # Security
 //!
@@ -53,18 +59,34 @@
 //!
 //! # Features
 //!
-//! `evaluation` (off): see `fips-core`.
+//! All off but `live`.
 //!
-//! `live` (on): [`live::Live`], configurations that follow their files.
+//! * `axum`: a listener whose handshakes do not wait for each other, for `axum::serve`.
+//! * `etcd`: a client of etcd-client over our channel; needs `protoc` to build.
+//! * `evaluation`: see `fips-core`.
+//! * `hyper`: a connector for hyper-util's client, and a server loop.
+//! * `kube`: a Kubernetes client from a `kube::Config`; the program names its `k8s-openapi`.
+//! * `live` (on): [`live::Live`], configurations that follow their files.
+//! * `prometheus`: the [`counters`] as a collector of prometheus-client.
+//! * `reqwest`: a client builder with our configuration.
+//! * `tokio`: acceptor, connector and listener over tokio-rustls.
+//! * `tonic`: a gRPC server's incoming connections, and a client's channel.
+//!
+//! Each but `evaluation`, `live` and `prometheus` is an [`adapter`]. None brings a provider; lines of
+//! dependencies that do not either are in `docs/migrate-from-rustls.md`.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod adapter;
+mod authorization;
 mod certificate;
 mod check;
 mod client;
+pub mod counters;
 mod error;
 mod explain;
+mod fleet;
 mod identities;
 mod identity;
 #[cfg(feature = "live")]
@@ -80,6 +102,7 @@ mod resumption;
 mod revocation;
 mod server;
 mod session;
+mod text_file;
 mod ticketer;
 mod trust;
 mod verifier;
@@ -88,19 +111,25 @@ mod verifier;
 #[doc(hidden)]
 pub mod fuzzing;
 
+pub use authorization::{
+    Authorization, AuthorizationFault, NotAuthorized, NotAuthorizedReason, PeerRule, RuleFault,
+    SpiffeFault, SpiffeId, TrustDomain,
+};
 pub use certificate::{CertificateReason, CertificateRefused, SignatureName};
 pub use check::ConfigFault;
 pub use client::{ClientBuilder, ClientConfig, ClientReady, WantsTrust};
 pub use error::{Error, IdentityFault, PemFault, RevocationFault, TrustFault};
 pub use explain::Explanation;
+pub use fleet::{FleetKeys, FleetKeysFault};
 pub use identities::Identities;
 pub use identity::Identity;
+pub use live::Current;
 pub use peer::PeerIdentity;
 pub use policy::{
-    Group, KeyRule, NotOptional, NothingLeft, Profile, PublicKey, Row, Scheme, Suite,
-    UnknownProfile, Version,
+    Group, KeyRule, NotOptional, NothingLeft, Profile, ProfileFileError, PublicKey, Row, Scheme,
+    Suite, UnknownProfile, Version,
 };
-pub use provider::provider;
+pub use provider::{ProcessDefaultTaken, install_process_default, provider};
 pub use refusal::{PeerRefusal, RefusalReason, last_refusal};
 pub use revocation::{Revocation, RevocationList};
 pub use server::{
@@ -108,3 +137,8 @@ pub use server::{
 };
 pub use session::Session;
 pub use trust::Trust;
+
+/// The rustls that this crate is built on: its types are part of the public API.
+pub use rustls;
+/// Certificates, keys and names as rustls takes them: part of the public API.
+pub use rustls_pki_types as pki_types;

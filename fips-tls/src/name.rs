@@ -1,8 +1,8 @@
 //! Names of peers as text that no peer can forge a line with.
 
 use fips_core::rfc4514::{self, Attribute};
-use x509_parser::der_parser::asn1_rs::{Any, FromDer, ToDer};
-use x509_parser::x509::X509Name;
+use x509_parser::der_parser::asn1_rs::{Any, Class, FromDer, ToDer};
+use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
 /// The most characters of a name inside an error: the reason after it must stay in sight.
 const IN_ERROR: usize = 256;
@@ -33,6 +33,14 @@ fn all_parsed(name: &X509Name<'_>) -> Option<bool> {
     Some(whole && relatives.is_empty())
 }
 
+/// An attribute's value, where it is text. The parser looks at the number of a tag alone: one of
+/// another class is some other thing.
+pub(crate) fn text<'a>(attribute: &'a AttributeTypeAndValue<'_>) -> Option<&'a str> {
+    (attribute.attr_value().class() == Class::Universal)
+        .then(|| attribute.as_str().ok())
+        .flatten()
+}
+
 /// A whole name, as RFC 4514 writes it.
 pub(crate) fn distinguished(name: &X509Name<'_>) -> String {
     // What an attribute borrows: its type, its value where that is text, and its encoding, which
@@ -46,7 +54,7 @@ pub(crate) fn distinguished(name: &X509Name<'_>) -> String {
                     let value = attribute.attr_value();
                     (
                         attribute.attr_type().to_id_string(),
-                        attribute.as_str().ok(),
+                        text(attribute),
                         value
                             .to_der_vec()
                             .unwrap_or_else(|_| value.as_bytes().to_vec()),
@@ -105,7 +113,7 @@ pub(crate) mod tests {
     pub(crate) const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
     pub(crate) const ORGANIZATIONAL_UNIT: &[u8] = &[0x55, 0x04, 0x0b];
     pub(crate) const UTF8: u8 = 0x0c;
-    const BMP: u8 = 0x1e;
+    pub(crate) const BMP: u8 = 0x1e;
 
     /// A name of attributes (type, tag, value), each in a set of its own.
     pub(crate) fn name(attributes: &[(&[u8], u8, &[u8])]) -> Vec<u8> {
@@ -119,7 +127,7 @@ pub(crate) mod tests {
         tlv(0x30, &sets)
     }
 
-    fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+    pub(crate) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
         let length = u16::try_from(content.len()).unwrap().to_be_bytes();
         [&[tag, 0x82][..], &length, content].concat()
     }

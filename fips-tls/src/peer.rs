@@ -3,12 +3,17 @@ use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::GeneralName;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::oid_registry::OID_X509_EXT_BASIC_CONSTRAINTS;
 use x509_parser::x509::X509Name;
 
+use crate::authorization::SpiffeId;
 use crate::certificate::{self, CertificateReason, CertificateRefused};
 use crate::error::Error;
 use crate::name;
+
+/// The tag of a URI among general names (RFC 5280 §4.2.1.6).
+const URI: u32 = 6;
 
 /// Who a certificate names, read for authorisation and reports.
 ///
@@ -28,6 +33,10 @@ pub struct PeerIdentity {
     dns_names: Vec<String>,
     ip_addresses: Vec<IpAddr>,
     uris: Vec<String>,
+    /// Of every URI, those left out too.
+    uri_count: usize,
+    unreadable_names: bool,
+    is_authority: bool,
     serial: String,
     issuer: String,
     not_before: SystemTime,
@@ -72,6 +81,9 @@ impl PeerIdentity {
             dns_names: Vec::new(),
             ip_addresses: Vec::new(),
             uris: Vec::new(),
+            uri_count: 0,
+            unreadable_names: false,
+            is_authority: is_authority(&certificate).ok_or_else(malformed)?,
             serial: serial(&certificate),
             issuer: name::distinguished(certificate.issuer()),
             not_before: time(certificate.validity().not_before.timestamp()),
@@ -82,10 +94,27 @@ impl PeerIdentity {
             .map_err(|_| malformed())?;
         for name in names.iter().flat_map(|names| &names.value.general_names) {
             match name {
-                GeneralName::DNSName(name) => identity.dns_names.extend(visible(name)),
-                GeneralName::IPAddress(bytes) => identity.ip_addresses.extend(address(bytes)),
-                GeneralName::URI(uri) => identity.uris.extend(visible(uri)),
-                _ => {}
+                GeneralName::DNSName(name) => {
+                    identity.unreadable_names |= take(&mut identity.dns_names, visible(name));
+                }
+                GeneralName::IPAddress(bytes) => {
+                    identity.unreadable_names |= take(&mut identity.ip_addresses, address(bytes));
+                }
+                GeneralName::URI(uri) => {
+                    identity.uri_count += 1;
+                    identity.unreadable_names |= take(&mut identity.uris, visible(uri));
+                }
+                GeneralName::Invalid(tag, _) => {
+                    identity.unreadable_names = true;
+                    identity.uri_count += usize::from(tag.0 == URI);
+                }
+                // Of these there is no rule and no accessor.
+                GeneralName::DirectoryName(_)
+                | GeneralName::EDIPartyName(_)
+                | GeneralName::OtherName(..)
+                | GeneralName::RFC822Name(_)
+                | GeneralName::RegisteredID(_)
+                | GeneralName::X400Address(_) => {}
             }
         }
         Ok(identity)
@@ -127,6 +156,30 @@ impl PeerIdentity {
         &self.uris
     }
 
+    /// The SPIFFE ID: that of the only URI, where it is one, of a leaf that signs nothing.
+    ///
+    /// An X.509-SVID has exactly one URI, a path in it, and is no signing certificate (X509-SVID
+    /// §2, §3.1, §5.2). `None` for any other certificate: of two URIs, programs would take
+    /// different ones.
+    pub fn spiffe_id(&self) -> Option<SpiffeId> {
+        match &self.uris[..] {
+            [only] if self.uri_count == 1 && !self.is_authority => SpiffeId::new(only).ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether a subject alternative name was there that could not be read, and was left out:
+    /// one that holds other than visible ASCII, an address of no known length.
+    pub fn has_unreadable_names(&self) -> bool {
+        self.unreadable_names
+    }
+
+    /// Whether the certificate may sign others, or revocation lists (RFC 5280 §4.2.1.3,
+    /// §4.2.1.9): it speaks for an authority, and for no peer.
+    pub fn is_authority(&self) -> bool {
+        self.is_authority
+    }
+
     /// The serial number as OpenSSL prints it: hexadecimal, upper case, two digits a byte.
     pub fn serial(&self) -> &str {
         &self.serial
@@ -156,15 +209,39 @@ impl PeerIdentity {
 fn common_name(subject: &X509Name<'_>) -> Option<String> {
     let mut names = subject.iter_common_name();
     let only = names.next().filter(|_| names.next().is_none())?;
-    only.as_str().ok().map(str::to_owned)
+    name::text(only).map(str::to_owned)
 }
 
 fn organizations(subject: &X509Name<'_>) -> Vec<String> {
     subject
         .iter_organization()
-        .filter_map(|attribute| attribute.as_str().ok())
+        .filter_map(name::text)
         .map(str::to_owned)
         .collect()
+}
+
+/// Whether basic constraints or key usage make it an authority; `None` when they do not parse.
+fn is_authority(certificate: &X509Certificate<'_>) -> Option<bool> {
+    let constraints = certificate
+        .get_extension_unique(&OID_X509_EXT_BASIC_CONSTRAINTS)
+        .ok()?;
+    let authority = match constraints.map(|extension| extension.parsed_extension()) {
+        Some(ParsedExtension::BasicConstraints(constraints)) => constraints.ca,
+        Some(_) => return None,
+        None => false,
+    };
+    let usage = certificate.key_usage().ok()?;
+    Some(
+        authority
+            || usage.is_some_and(|usage| usage.value.key_cert_sign() || usage.value.crl_sign()),
+    )
+}
+
+/// Keeps what could be read, and says whether it could not.
+fn take<T>(names: &mut Vec<T>, name: Option<T>) -> bool {
+    let unreadable = name.is_none();
+    names.extend(name);
+    unreadable
 }
 
 /// An IA5String may hold control characters, which no name of a host or resource has.

@@ -7,6 +7,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::{CertificateError, Error};
 use serde::Serialize;
 
+use crate::authorization::NotAuthorized;
 use crate::certificate::CertificateRefused;
 use crate::explain::Explanation;
 use crate::name;
@@ -107,6 +108,7 @@ impl RefusalReason {
             };
         };
         match error {
+            E::ApplicationVerificationFailure => Self::Authorization,
             E::BadEncoding => Self::Encoding,
             E::BadSignature
             | E::UnsupportedSignatureAlgorithmContext { .. }
@@ -169,6 +171,16 @@ impl PeerRefusal {
             explanation: Explanation::of(error),
         }
     }
+
+    /// Of a peer whose chain is believed.
+    pub(crate) fn not_authorized(peer: &PeerIdentity, refused: &NotAuthorized) -> Self {
+        Self {
+            subject: name::in_error(peer.subject()),
+            serial: name::in_error(peer.serial()),
+            reason: RefusalReason::Authorization,
+            explanation: Explanation::of_not_authorized(refused),
+        }
+    }
 }
 
 thread_local! {
@@ -182,6 +194,11 @@ thread_local! {
 /// failed. The adapters of this crate do.
 pub fn last_refusal() -> Option<PeerRefusal> {
     LAST.with_borrow_mut(Option::take)
+}
+
+/// As [`last_refusal`], and leaves it there.
+pub(crate) fn noted() -> Option<PeerRefusal> {
+    LAST.with_borrow(Option::clone)
 }
 
 /// Notes a refusal for [`last_refusal`], with an event.

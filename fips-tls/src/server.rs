@@ -9,8 +9,10 @@ use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{CommonState, NoKeyLog};
 
+use crate::authorization::Authorization;
 use crate::check::{self, ConfigFault, ServerParts};
 use crate::error::Error;
+use crate::fleet::{self, FleetKeys, FleetTickets};
 use crate::identities::Identities;
 use crate::identity::Identity;
 use crate::policy::Profile;
@@ -117,6 +119,8 @@ enum Shown {
 pub struct ServerReady {
     shown: Shown,
     clients: Option<Trust>,
+    authorization: Option<Authorization>,
+    fleet_keys: Option<FleetKeys>,
     alpn: Vec<Vec<u8>>,
     clock: Arc<dyn TimeProvider>,
 }
@@ -155,6 +159,8 @@ impl ServerBuilder<WantsClientAuthentication> {
         self.with_state(|state| ServerReady {
             shown: state.shown,
             clients,
+            authorization: None,
+            fleet_keys: None,
             alpn: Vec::new(),
             clock: Arc::new(DefaultTimeProvider),
         })
@@ -166,6 +172,21 @@ impl ServerBuilder<ServerReady> {
     #[must_use]
     pub fn with_alpn(mut self, protocols: &[&[u8]]) -> Self {
         self.state.alpn = protocols.iter().map(|name| name.to_vec()).collect();
+        self
+    }
+
+    /// Which of the clients that are trusted may connect. Without rules, all of them.
+    #[must_use]
+    pub fn with_authorization(mut self, authorization: Authorization) -> Self {
+        self.state.authorization = Some(authorization);
+        self
+    }
+
+    /// Resumes sessions of every server that has the same keys, believes the same and shows a
+    /// certificate of the same names. Without them, a configuration resumes its own alone.
+    #[must_use]
+    pub fn with_fleet_keys(mut self, keys: FleetKeys) -> Self {
+        self.state.fleet_keys = Some(keys);
         self
     }
 
@@ -191,6 +212,8 @@ impl ServerBuilder<ServerReady> {
                 ServerReady {
                     shown,
                     clients,
+                    authorization,
+                    fleet_keys,
                     alpn,
                     clock,
                 },
@@ -210,13 +233,25 @@ impl ServerBuilder<ServerReady> {
         if let Some(Err(error)) = clients.as_ref().map(|trust| trust.judge(&profile)) {
             faults.push(ConfigFault::Trust(error.to_string()));
         }
+        if clients.is_none() && authorization.is_some() {
+            faults.push(ConfigFault::Authorization);
+        }
 
+        let rules = authorization.as_ref();
         let judge = clients
             .as_ref()
-            .map(|trust| Arc::new(PolicyClientVerifier::new(&provider, &profile, trust)));
+            .map(|trust| Arc::new(PolicyClientVerifier::new(&provider, &profile, trust, rules)));
         let verifier: Arc<dyn ClientCertVerifier> = match &judge {
             Some(judge) => Arc::clone(judge) as _,
             None => WebPkiClientVerifier::no_client_auth(),
+        };
+        let ticketer = match &fleet_keys {
+            Some(keys) => {
+                let shown: Vec<_> = identities.iter().collect();
+                let context = fleet::context(&profile, &shown, clients.as_ref(), rules)?;
+                Arc::new(FleetTickets::new(keys, context, Arc::clone(&clock))?)
+            }
+            None => ticketer(Arc::clone(&clock))?,
         };
         let resolver: Arc<dyn ResolvesServerCert> = match shown {
             Shown::ByName(identities) => identities.resolver(&profile),
@@ -226,7 +261,7 @@ impl ServerBuilder<ServerReady> {
             provider: Arc::clone(&provider),
             session_storage: Arc::new(NoServerSessionStorage {}),
             resolver: Arc::clone(&resolver),
-            ticketer: ticketer(Arc::clone(&clock))?,
+            ticketer,
             key_log: Arc::new(NoKeyLog {}),
             clock: Arc::clone(&clock),
             verifier: format!("{verifier:?}"),

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::name;
 use crate::peer::PeerIdentity;
 use crate::policy::{Group, Suite, Version};
-use crate::refusal::PeerRefusal;
+use crate::refusal::{self, PeerRefusal};
 
 /// What a finished handshake agreed on, and with whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,8 @@ pub struct Session {
 }
 
 /// Reads a connection; `believe` judges the peer's chain: a resumed session restored it
-/// unjudged, and another configuration than the present one may have judged it.
+/// unjudged, and another configuration than the present one may have judged it. It notes what it
+/// refuses.
 pub(crate) fn judged(
     state: &CommonState,
     clock: &Arc<dyn TimeProvider>,
@@ -40,8 +41,10 @@ pub(crate) fn judged(
     let session = Session::at(state, now)?;
     let chain = state.peer_certificates().unwrap_or_default();
     if let Some(leaf) = chain.first() {
-        believe(chain, now)
-            .map_err(|error| Error::Peer(Box::new(PeerRefusal::new(leaf, &error))))?;
+        believe(chain, now).map_err(|error| {
+            let refusal = refusal::noted().unwrap_or_else(|| PeerRefusal::new(leaf, &error));
+            Error::Peer(Box::new(refusal))
+        })?;
     }
     Ok(session)
 }

@@ -7,12 +7,13 @@ use rustls::server::ProducesTickets;
 use rustls::time_provider::TimeProvider;
 use zeroize::Zeroizing;
 
+use crate::counters;
 use crate::error::Error;
 use crate::provider;
 
 /// Seconds a key seals new tickets. It opens them for as long again, and on an idle server until
 /// the next ticket comes: so the age of a ticket is judged by what is sealed in it.
-const ROTATION: u32 = 30 * 60;
+pub(crate) const ROTATION: u32 = 30 * 60;
 
 /// The longest life of a ticket, in seconds: one hour.
 pub(crate) const MAX_LIFETIME: u32 = 2 * ROTATION;
@@ -50,6 +51,12 @@ impl DatedTickets {
     fn now(&self) -> Option<u64> {
         self.clock.current_time().map(|now| now.as_secs())
     }
+
+    fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+        let dated = Zeroizing::new(self.rotator.decrypt(sealed)?);
+        let (issued, plain) = dated.split_first_chunk()?;
+        is_within_lifetime(u64::from_be_bytes(*issued), self.now()?).then(|| plain.to_vec())
+    }
 }
 
 impl ProducesTickets for DatedTickets {
@@ -62,15 +69,18 @@ impl ProducesTickets for DatedTickets {
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        let issued = self.now()?.to_be_bytes();
-        let dated = Zeroizing::new([&issued, plain].concat());
-        self.rotator.encrypt(&dated)
+        let sealed = self.now().and_then(|issued| {
+            let dated = Zeroizing::new([&issued.to_be_bytes(), plain].concat());
+            self.rotator.encrypt(&dated)
+        });
+        counters::ticket_sealed(sealed.is_some());
+        sealed
     }
 
     fn decrypt(&self, sealed: &[u8]) -> Option<Vec<u8>> {
-        let dated = Zeroizing::new(self.rotator.decrypt(sealed)?);
-        let (issued, plain) = dated.split_first_chunk()?;
-        is_within_lifetime(u64::from_be_bytes(*issued), self.now()?).then(|| plain.to_vec())
+        let opened = self.open(sealed);
+        counters::ticket_opened(opened.is_some());
+        opened
     }
 }
 

@@ -66,6 +66,9 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Show every check of the boundary, what was found and how to mend it; exit 3 when it refuses.
     Status(StatusArgs),
+    /// Make and rotate the keys by which servers of a fleet resume each other's TLS sessions.
+    #[command(subcommand)]
+    Tickets(crate::tickets::TicketsCommand),
 }
 
 /// How a result is printed.
@@ -299,6 +302,10 @@ pub(crate) struct TlsArgs {
     /// Certificates of the authorities the peer is judged by (PEM).
     #[arg(long)]
     pub(crate) ca: PathBuf,
+    /// Revocation lists of these authorities (PEM, or DER of one); then each authority of the
+    /// peer's chain needs one. May be given again.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) crl: Vec<PathBuf>,
     /// TLS policy: cnsa1, sp800_52r2 or tls13.
     #[arg(long, default_value = "sp800_52r2")]
     pub(crate) profile: String,
@@ -309,7 +316,9 @@ pub(crate) struct TlsArgs {
 Examples:
   fipsctl serve --listen 127.0.0.1:8443 --cert tls/serving-kube-apiserver.crt \\
       --key tls/serving-kube-apiserver.key --ca tls/client-ca.crt
-  fipsctl serve --self-test-every 1h --cert server.crt --key server.key --ca ca.crt")]
+  fipsctl serve --self-test-every 1h --cert server.crt --key server.key --ca ca.crt
+  fipsctl serve --cert tls/etcd/server-client.crt --key tls/etcd/server-client.key \\
+      --ca tls/etcd/server-ca.crt --crl fips/crl/etcd/server-ca.crl")]
 pub(crate) struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one and prints it.
     #[arg(long, default_value = "127.0.0.1:8443")]

@@ -1,22 +1,20 @@
 //! `fipsctl serve` and `fipsctl connect`: a mutual-TLS echo and its client.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use fips_boundary::core::Boundary;
 use fips_boundary::core::indicator::{Ledger, Summary};
+use fips_boundary::tls::adapter::tokio::{Acceptor, Connector, TlsStream};
 use fips_boundary::tls::{
-    ClientConfig, Explanation, Identity, Profile, ServerConfig, Trust, UnknownProfile,
+    ClientConfig, Explanation, Identity, Profile, Revocation, ServerConfig, Trust, UnknownProfile,
 };
+use rustls_pki_types::ServerName;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::server::TlsStream;
-use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::cli::{ConnectArgs, Format, ServeArgs, TlsArgs};
 use crate::exit::{self, Failure};
@@ -49,9 +47,17 @@ fn material(args: &TlsArgs, self_test_every: Option<Duration>) -> Result<Materia
     Ok(Material {
         profile,
         identity: Identity::from_files(&boundary, &args.cert, &args.key)?,
-        trust: Trust::from_file(&args.ca)?,
+        trust: trust(args)?,
         boundary,
     })
+}
+
+fn trust(args: &TlsArgs) -> Result<Trust, Failure> {
+    let trust = Trust::from_file(&args.ca)?;
+    if args.crl.is_empty() {
+        return Ok(trust);
+    }
+    Ok(trust.with_revocation(Revocation::from_files(&args.crl)?)?)
 }
 
 fn runtime() -> Result<Runtime, Failure> {
@@ -82,7 +88,7 @@ pub(crate) fn serve(args: ServeArgs) -> Result<u8, Failure> {
             source,
         })?;
         output::print(&format!("listening on {address}\n"))?;
-        let acceptor = TlsAcceptor::from(config.rustls());
+        let acceptor = Acceptor::new(config).with_handshake_timeout(PATIENCE);
         tokio::select! {
             outcome = accept_all(listener, acceptor, args.connections) => outcome,
             closed = closing(material.boundary) => Err(closed),
@@ -104,7 +110,7 @@ async fn closing(boundary: Boundary) -> Failure {
 /// Serves until `limit` connections have ended; a client's fault ends its connection alone.
 async fn accept_all(
     listener: TcpListener,
-    acceptor: TlsAcceptor,
+    acceptor: Acceptor,
     limit: Option<u32>,
 ) -> Result<u8, Failure> {
     let mut running = JoinSet::new();
@@ -137,14 +143,13 @@ async fn accept_all(
 }
 
 /// Serves one connection; what it asked of the module is printed at its end, however it ends.
-async fn serve_one(tcp: TcpStream, peer: SocketAddr, acceptor: &TlsAcceptor) -> Result<(), String> {
+async fn serve_one(tcp: TcpStream, peer: SocketAddr, acceptor: &Acceptor) -> Result<(), String> {
     let ledger = Ledger::new();
-    let handshake = ledger
-        .recorded(tokio::time::timeout(PATIENCE, acceptor.accept(tcp)))
+    let stream = ledger
+        .recorded(acceptor.accept(tcp))
         .await
-        .map_err(|_| "no handshake in time".to_owned())?;
-    let stream = handshake.map_err(|error| format!("handshake failed: {}", explain(&error)))?;
-    let session = Described::of(stream.get_ref().1).map_err(|error| error.to_string())?;
+        .map_err(|error| format!("handshake failed: {error}"))?;
+    let session = Described::of(stream.session());
     output::print(&format!("{peer}: {session}\n")).map_err(|error| error.to_string())?;
     let ended = ledger.recorded(echo(stream)).await;
     output::print(&format!("{peer}: ledger: {}\n", ledger.summary()))
@@ -200,7 +205,7 @@ pub(crate) fn connect(args: ConnectArgs) -> Result<u8, Failure> {
         .with_identity(material.identity)
         .build()?;
     let ledger = Ledger::new();
-    let work = ledger.recorded(exchange(&args, name, config.rustls()));
+    let work = ledger.recorded(exchange(&args, name, Connector::new(config)));
     let (session, echo) = runtime()?.block_on(async {
         tokio::time::timeout(Duration::from_secs(args.timeout), work)
             .await
@@ -229,14 +234,14 @@ pub(crate) fn connect(args: ConnectArgs) -> Result<u8, Failure> {
 async fn exchange(
     args: &ConnectArgs,
     name: ServerName<'static>,
-    config: Arc<tokio_rustls::rustls::ClientConfig>,
+    connector: Connector,
 ) -> Result<(Described, String), Failure> {
     let failed = |action: &str| {
         let action = format!("{action} {}", args.address);
         move |source| match Explanation::of_io(&source) {
             Some(explanation) => Failure::Handshake {
                 action,
-                explanation,
+                explanation: explanation.to_string(),
             },
             None => Failure::Io { action, source },
         }
@@ -244,10 +249,15 @@ async fn exchange(
     let tcp = TcpStream::connect(&args.address)
         .await
         .map_err(failed("connect to"))?;
-    let mut stream = TlsConnector::from(config)
+    let limit = Duration::from_secs(args.timeout);
+    let mut stream = connector
+        .with_handshake_timeout(limit)
         .connect(name, tcp)
         .await
-        .map_err(failed("make a TLS connection with"))?;
+        .map_err(|error| Failure::Handshake {
+            action: format!("make a TLS connection with {}", args.address),
+            explanation: error.to_string(),
+        })?;
     let line = format!("{}\n", args.message);
     stream
         .write_all(line.as_bytes())
@@ -262,7 +272,7 @@ async fn exchange(
             .await
             .map_err(failed("read the echo from"))?;
     }
-    let session = Described::of(stream.get_ref().1)?;
+    let session = Described::of(stream.session());
     stream
         .shutdown()
         .await
@@ -274,11 +284,6 @@ async fn exchange(
         });
     }
     Ok((session, echo.trim_end().to_owned()))
-}
-
-/// A failed handshake in words, where TLS has some.
-fn explain(error: &std::io::Error) -> String {
-    Explanation::of_io(error).map_or_else(|| error.to_string(), |words| words.to_string())
 }
 
 /// The host of `HOST:PORT`; an IPv6 address stands in brackets.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use fips_boundary::certs::import::Reason;
 use fips_boundary::core::{self, Refusal};
-use fips_boundary::tls::{CertificateReason, Explanation};
+use fips_boundary::tls::CertificateReason;
 use fips_boundary::{certs, tls};
 
 /// Done, nothing to complain about.
@@ -35,10 +35,7 @@ pub(crate) enum Failure {
         source: std::io::Error,
     },
     #[error("cannot {action}: {explanation}")]
-    Handshake {
-        action: String,
-        explanation: Explanation,
-    },
+    Handshake { action: String, explanation: String },
     #[error("cannot {action}: {source}{}", certs::remedy(source))]
     Io {
         action: String,

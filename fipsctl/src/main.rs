@@ -14,6 +14,7 @@ mod self_test;
 mod session;
 mod status;
 mod table;
+mod tickets;
 
 use std::alloc::System;
 use std::process::ExitCode;
@@ -69,5 +70,6 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Command::SelfTest(args) => self_test::run(args),
         Command::Serve(args) => echo::serve(args),
         Command::Status(args) => status::run(args),
+        Command::Tickets(command) => tickets::run(&command),
     }
 }

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use fips_boundary::tls::{Error, PeerIdentity, Session};
+use fips_boundary::tls::{PeerIdentity, Session};
 use serde::Serialize;
-use tokio_rustls::rustls::CommonState;
 
 /// What was negotiated, and with whom.
 #[derive(Serialize)]
@@ -28,16 +27,14 @@ struct Peer {
 }
 
 impl Described {
-    /// Reads a connection after its handshake.
-    pub(crate) fn of(state: &CommonState) -> Result<Self, Error> {
-        let session = Session::of(state)?;
-        Ok(Self {
+    pub(crate) fn of(session: &Session) -> Self {
+        Self {
             version: session.version.to_string(),
             suite: session.suite.to_string(),
             group: session.group.map(|group| group.to_string()),
             resumed: session.resumed,
             peer: session.peer.as_ref().map(Peer::of),
-        })
+        }
     }
 }
 

@@ -18,6 +18,10 @@ struct Server {
 
 impl Server {
     fn start(tls: &Path, connections: u32) -> Self {
+        Self::start_with(tls, connections, &[])
+    }
+
+    fn start_with(tls: &Path, connections: u32, more: &[&str]) -> Self {
         let mut child = Command::new(BIN)
             .args([
                 "serve",
@@ -32,6 +36,7 @@ impl Server {
             .arg(tls.join("etcd/server-client.key"))
             .arg("--ca")
             .arg(tls.join("etcd/server-ca.crt"))
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -158,6 +163,55 @@ fn a_client_of_another_authority_or_usage_is_refused_on_both_ends() {
     let (stdout, stderr) = server.end();
     assert_eq!(stdout, "", "somebody was let in");
     assert_eq!(stderr.matches("handshake failed").count(), 2, "{stderr}");
+}
+
+#[test]
+fn who_was_revoked_is_refused_on_both_ends_by_name() {
+    let (work, tls) = pki();
+    let server = work.path().join("server");
+    let list = server.join("fips/crl/etcd/server-ca.crl");
+    let list = list.to_str().unwrap();
+    let pki = |command: &str| {
+        let words = command.split(' ').map(std::ffi::OsStr::new);
+        let run = fipsctl(
+            std::iter::once("pki".as_ref())
+                .chain(words)
+                .chain([server.as_os_str()]),
+        );
+        assert_eq!(run.code, Some(0), "{run}");
+    };
+    let (client, key) = (tls.join("etcd/client.crt"), tls.join("etcd/client.key"));
+    let kept = tls.join("etcd/kept.crt");
+    std::fs::copy(&client, &kept).unwrap();
+    std::fs::copy(&key, tls.join("etcd/kept.key")).unwrap();
+    pki("revoke --name etcd/client");
+    pki("renew");
+    let serving = Server::start_with(&tls, 3, &["--crl", list]);
+    let run = connect(&tls, &serving.address, "etcd/client", &["--crl", list]);
+    assert_eq!(run.code, Some(0), "{run}");
+    let run = connect(&tls, &serving.address, "etcd/kept", &[]);
+    assert_eq!(run.code, Some(4), "{run}");
+    assert!(run.stderr.contains("CertificateRevoked"), "{run}");
+    pki("revoke --name etcd/server-client");
+    let run = connect(&tls, &serving.address, "etcd/client", &["--crl", list]);
+    assert_eq!(run.code, Some(4), "{run}");
+    for part in ["CN=etcd-server", "is revoked", "RFC 5280"] {
+        assert!(run.stderr.contains(part), "{part}: {run}");
+    }
+    let (stdout, stderr) = serving.end();
+    assert_eq!(stdout.matches("CN=etcd-client").count(), 1, "{stdout}");
+    assert!(stderr.contains("CN=etcd-client"), "{stderr}");
+    assert!(stderr.contains("is revoked"), "{stderr}");
+
+    // A file that is no list ends the command before it listens.
+    let run = connect(
+        &tls,
+        "127.0.0.1:9",
+        "etcd/client",
+        &["--crl", tls.join("etcd/client.crt").to_str().unwrap()],
+    );
+    assert_eq!(run.code, Some(4), "{run}");
+    assert!(run.stderr.contains("BEGIN X509 CRL"), "{run}");
 }
 
 #[test]

@@ -76,6 +76,9 @@ fn wrong_usage_is_exit_2() {
         &["seal", "x", "--force"],
         &["seal", "x", "--key-file", "k", "--purpose", "two words"],
         &["open", "x"],
+        &["tickets"],
+        &["tickets", "new", "x", "--fleet", "f"],
+        &["tickets", "rotate", "x", "--key-file", "k"],
         &["seal", "x", "--key-file", "k", "--passphrase-fd", "3"],
         &["seal", "x", "--new-key", "k"],
         &["seal", "x", "--passphrase", "never on the command line"],
@@ -138,6 +141,9 @@ fn every_command_has_help_with_an_example() {
         &["bootstrap", "import-k3s"],
         &["bootstrap", "open"],
         &["bootstrap", "seal"],
+        &["tickets", "new"],
+        &["tickets", "rotate"],
+        &["tickets", "show"],
     ] {
         let args: Vec<_> = command.iter().copied().chain(["--help"]).collect();
         let run = fipsctl(&args);

@@ -6,8 +6,8 @@ use data_encoding::BASE64;
 use fips_core::digest;
 use fips_core::signing::{KeyAlgorithm, PrivateKey, Scheme};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose, PublicKeyData,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose, PublicKeyData,
     RevokedCertParams, SerialNumber, SignatureAlgorithm, SigningKey,
 };
 use time::OffsetDateTime;

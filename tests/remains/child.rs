@@ -17,7 +17,7 @@ use fips_boundary::core::seal::SealingKey;
 use fips_boundary::core::signing::{KeyAlgorithm, PrivateKey};
 use fips_boundary::core::{Boundary, Diagnostic, Requirements, hmac, pbkdf2, random, tls12_prf};
 use fips_boundary::tls::{
-    ClientConfig, Identity, Profile, ServerConfig, Suite, Trust, Version, provider,
+    ClientConfig, FleetKeys, Identity, Profile, ServerConfig, Suite, Trust, Version, provider,
 };
 use rustls::crypto::{
     ActiveKeyExchange, CompletedKeyExchange, SharedSecret as TlsSecret, SupportedKxGroup,
@@ -85,6 +85,7 @@ struct Alive {
     _shared: Vec<SharedSecret>,
     _inputs: Vec<Zeroizing<Vec<u8>>>,
     _outputs: Vec<Zeroizing<Vec<u8>>>,
+    _fleet: Vec<(FleetKeys, ServerConfig)>,
     _connections: Vec<(ClientConnection, ServerConnection)>,
     _configs: Vec<(Arc<rustls::ClientConfig>, Arc<rustls::ServerConfig>)>,
 }
@@ -198,10 +199,43 @@ impl Alive {
             _shared: shared_secrets().into_iter().chain(encapsulated()).collect(),
             _inputs: inputs,
             _outputs: outputs,
+            _fleet: fleet(boundary, work),
             _connections: connections,
             _configs: configs,
         }
     }
+}
+
+/// Keys of a fleet, as made, rotated and read back, each in a server that has sealed and opened.
+fn fleet(boundary: &Boundary, work: &Path) -> Vec<(FleetKeys, ServerConfig)> {
+    let made = FleetKeys::generate(boundary).unwrap();
+    let rotated = made.rotated().unwrap();
+    let read = FleetKeys::from_bytes(boundary, &rotated.to_bytes()).unwrap();
+    for (name, keys) in [("made", &made), ("rotated", &rotated)] {
+        let bytes = keys.to_bytes();
+        for (place, root) in bytes[19..].chunks(32).enumerate() {
+            tell("bytes", &format!("fleet root {place}, {name}"), root);
+        }
+    }
+    let identity = || identity(boundary, work, "tls-handshake");
+    let servers: Vec<_> = [made, rotated, read]
+        .into_iter()
+        .map(|keys| {
+            let server = ServerConfig::builder(boundary, Profile::sp800_52r2())
+                .with_identity(identity())
+                .without_client_authentication()
+                .with_fleet_keys(keys.clone())
+                .build()
+                .unwrap();
+            (keys, server)
+        })
+        .collect();
+    let tickets = |place: usize| servers[place].1.rustls().ticketer.clone();
+    let ticket = tickets(1).encrypt(b"a session").unwrap();
+    for place in 0..servers.len() {
+        assert!(tickets(place).decrypt(&ticket).is_some());
+    }
+    servers
 }
 
 fn shared_secrets() -> Vec<SharedSecret> {

@@ -40,10 +40,14 @@ const HOLDS: &[&str] = &[
     "fips_core::record::Sealer",
     "fips_core::seal::SealingKey",
     "fips_core::signing::PrivateKey",
+    "fips_tls::adapter::hyper::connector::HttpsConnector",
+    "fips_tls::adapter::tokio::acceptor::Acceptor",
+    "fips_tls::adapter::tokio::connector::Connector",
     "fips_tls::client::ClientBuilder",
     "fips_tls::client::ClientConfig",
     "fips_tls::client::ClientReady",
     "fips_tls::identities::Identities",
+    "fips_tls::fleet::FleetKeys",
     "fips_tls::identity::Identity",
     "fips_tls::live::config::Live",
     "fips_tls::live::config::Watched",
@@ -112,6 +116,20 @@ const NEAR: &[&str] = &[
 /// What meets no secret, and why.
 const NONE: &[(&str, &[&str])] = &[
     (
+        "a connection, or what makes them: examples/adapters/tests/observed.rs shows one whose \
+         secrets it knows",
+        &[
+            "fips_tls::adapter::hyper::stream::HttpsStream",
+            "fips_tls::adapter::tokio::listener::TlsListener",
+            "fips_tls::adapter::tokio::stream::TlsStream",
+            "fips_tls::adapter::tonic::Incoming",
+        ],
+    ),
+    (
+        "its form is written by hand, and shows nothing",
+        &["fips_tls::adapter::reqwest::LiveClient"],
+    ),
+    (
         "names and the public parts of certificates",
         &[
             "fips_certs::certificate::Certificate",
@@ -142,6 +160,15 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_certs::names::Subject",
             "fips_certs::names::SubjectAltName",
             "fips_core::rfc4514::Attribute",
+            "fips_tls::adapter::tokio::stream::Peer",
+            "fips_tls::authorization::Authorization",
+            "fips_tls::authorization::PeerRule",
+            "fips_tls::authorization::fault::AuthorizationFault",
+            "fips_tls::authorization::fault::NotAuthorized",
+            "fips_tls::authorization::fault::NotAuthorizedReason",
+            "fips_tls::authorization::fault::RuleFault",
+            "fips_tls::authorization::spiffe::SpiffeId",
+            "fips_tls::authorization::spiffe::TrustDomain",
             "fips_tls::certificate::CertificateReason",
             "fips_tls::certificate::CertificateRefused",
             "fips_tls::certificate::SignatureName",
@@ -153,6 +180,7 @@ const NONE: &[(&str, &[&str])] = &[
             "fips_tls::live::trust::TrustFiles",
             "fips_tls::peer::PeerIdentity",
             "fips_tls::policy::key::PublicKey",
+            "fips_tls::policy::profile::file::ProfileFileError",
             "fips_tls::refusal::PeerRefusal",
             "fips_tls::revocation::Revocation",
             "fips_tls::revocation::list::RevocationList",
@@ -257,11 +285,17 @@ const NONE: &[(&str, &[&str])] = &[
         &["fips_certs::sealing::new_file::NewFile"],
     ),
     (
-        "paths, reasons and names in messages",
+        "paths, addresses, reasons and names in messages",
         &[
             "fips_certs::store::recovery::Recovery",
+            "fips_tls::adapter::etcd::EtcdError",
+            "fips_tls::adapter::hyper::error::ConnectError",
+            "fips_tls::adapter::kube::KubeError",
+            "fips_tls::adapter::tokio::error::HandshakeError",
+            "fips_tls::adapter::tokio::error::HandshakeFailure",
             "fips_tls::check::fault::ConfigFault",
             "fips_tls::explain::Explanation",
+            "fips_tls::provider::process_default::ProcessDefaultTaken",
         ],
     ),
 ];

@@ -29,9 +29,12 @@ use fips_boundary::core::record::{Cipher, Opener, Protocol, Sealer};
 use fips_boundary::core::seal::SealingKey;
 use fips_boundary::core::signing::PrivateKey;
 use fips_boundary::core::{self, Boundary, Diagnostic, Requirements, hmac, pbkdf2, pem, random};
+use fips_boundary::tls::adapter::hyper::HttpsConnector;
+use fips_boundary::tls::adapter::tokio::{Acceptor, Connector};
 use fips_boundary::tls::live::{PartStatus, TrustFiles, Watched};
 use fips_boundary::tls::{
-    self, ClientConfig, Identities, Identity, Profile, ServerConfig, Session, Trust, Version,
+    self, ClientConfig, FleetKeys, Identities, Identity, Profile, ServerConfig, Session, Trust,
+    Version,
 };
 use rustls::{ClientConnection, KeyLog, ServerConnection};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
@@ -294,8 +297,32 @@ fn of_tls(values: &mut Values, boundary: &Boundary, work: &Path) {
         // They hold sessions and the keys of tickets by now.
         values.debug("fips_tls::client::ClientConfig", &client);
         values.debug("fips_tls::server::ServerConfig", &server);
+        let connector = Connector::new(client.clone());
+        values.debug("fips_tls::adapter::tokio::connector::Connector", &connector);
+        values.debug(
+            "fips_tls::adapter::hyper::connector::HttpsConnector",
+            &HttpsConnector::new(connector),
+        );
+        let acceptor = Acceptor::new(server.clone());
+        values.debug("fips_tls::adapter::tokio::acceptor::Acceptor", &acceptor);
         values.secrets.append(&mut heard.0.lock().unwrap());
     }
+
+    let keys = FleetKeys::generate(boundary).unwrap().rotated().unwrap();
+    let bytes = keys.to_bytes();
+    bytes[19..].chunks(32).for_each(|root| values.secret(root));
+    values.debug("fips_tls::fleet::FleetKeys", &keys);
+    let mut fleet_errors = Vec::new();
+    for place in 0..bytes.len() {
+        let mut bent = bytes.clone();
+        bent[place] ^= 1;
+        // One that counts alone, or a root, is as good as it was.
+        fleet_errors.extend(FleetKeys::from_bytes(boundary, &bent).err());
+        fleet_errors.extend(FleetKeys::from_bytes(boundary, &bytes[..place]).err());
+    }
+    let mut same = bytes.clone();
+    same.copy_within(19..51, 51);
+    fleet_errors.extend(FleetKeys::from_bytes(boundary, &same).err());
 
     let file = |name: &str, text: &str, mode| {
         let path: PathBuf = work.join(name);
@@ -325,6 +352,7 @@ fn of_tls(values: &mut Values, boundary: &Boundary, work: &Path) {
         errors.extend(Identity::from_pem(boundary, &pair.chain, &key).err());
         errors.extend(Trust::from_pem(&key).err());
     }
+    errors.append(&mut fleet_errors);
     for error in errors {
         values.error("fips_tls::error::Error", &error);
         match error {

@@ -57,7 +57,11 @@ pub fn open(
 ///
 /// [`SealingFault::Pem`], and those of [`Header::inspect`].
 pub fn inspect(text: &[u8]) -> Result<Header, Error> {
-    Header::inspect(&section(BOOTSTRAP_LABEL, text)?[..])
+    inspect_as(BOOTSTRAP_LABEL, text)
+}
+
+pub(crate) fn inspect_as(label: &'static str, text: &[u8]) -> Result<Header, Error> {
+    Header::inspect(&section(label, text)?[..])
 }
 
 pub(crate) fn seal_as(

@@ -41,6 +41,7 @@ mod secret;
 mod stream;
 
 pub mod envelope;
+pub mod ticket_keys;
 
 pub use binding::Binding;
 pub use fault::SealingFault;

@@ -10,6 +10,12 @@ pub enum ConfigFault {
          check_selected_alpn on"
     )]
     ApplicationProtocol,
+    /// Rules about clients that are never asked who they are.
+    #[error(
+        "there are rules about clients, and anyone may connect: ask them for a certificate with \
+         with_client_trust, or leave the rules out"
+    )]
+    Authorization,
     /// Early data (0-RTT) is on.
     #[error("early data (0-RTT) is on: it can be replayed (RFC 8446 §8); leave it off")]
     EarlyData,

@@ -33,28 +33,31 @@ pub use status::{
 #[cfg(feature = "live")]
 pub use trust::TrustFiles;
 
-/// Where a server or a client takes its configuration from, once for each connection.
+/// Gives the configuration that a connection begins with.
 ///
-/// A connection keeps the whole configuration it began with, its ticket keys, its sessions and
-/// its verifier: nothing of one passes into the next.
+/// Asked once for each connection, so that a reload needs no restart. A connection keeps the
+/// whole configuration it began with, its tickets, sessions and trust included: nothing of one
+/// generation passes into another.
 pub trait Current<C>: Send + Sync + 'static {
-    /// The configuration of now.
+    /// The one of now.
     fn current(&self) -> C;
 }
 
+/// One that never changes.
 impl Current<ClientConfig> for ClientConfig {
     fn current(&self) -> ClientConfig {
         self.clone()
     }
 }
 
+/// One that never changes.
 impl Current<ServerConfig> for ServerConfig {
     fn current(&self) -> ServerConfig {
         self.clone()
     }
 }
 
-impl<C, T: Current<C>> Current<C> for Arc<T> {
+impl<C, T: Current<C> + ?Sized> Current<C> for Arc<T> {
     fn current(&self) -> C {
         (**self).current()
     }

@@ -9,7 +9,7 @@ mod version;
 
 pub use group::Group;
 pub use key::{KeyRule, PublicKey};
-pub use profile::{NotOptional, NothingLeft, Profile, Row, UnknownProfile};
+pub use profile::{NotOptional, NothingLeft, Profile, ProfileFileError, Row, UnknownProfile};
 pub use scheme::Scheme;
 pub use suite::Suite;
 pub use version::Version;

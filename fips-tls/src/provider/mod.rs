@@ -8,6 +8,7 @@ mod hkdf;
 mod kx;
 mod offered;
 mod prf;
+mod process_default;
 mod random;
 mod signing;
 mod suites;
@@ -21,6 +22,7 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use crate::error::Error;
 use crate::policy::Profile;
 
+pub use process_default::{ProcessDefaultTaken, install_process_default};
 pub(crate) use signing::TlsSigningKey;
 
 /// The boundary that rustls's `'static` objects work in. A witness is one value for the whole

@@ -11,7 +11,10 @@ use webpki::{Cert, EndEntityCert, KeyUsage, VerifiedPath};
 use super::believed::{Believed, Window};
 use super::cache::{ChainCache, Key};
 use super::error::of_path;
+use crate::authorization::Authorization;
 use crate::certificate;
+use crate::counters;
+use crate::peer::PeerIdentity;
 use crate::policy::Profile;
 use crate::refusal::{self, PeerRefusal};
 use crate::revocation::{IssuerFacts, Role};
@@ -31,6 +34,7 @@ pub(super) struct Judge {
     trust: Trust,
     algorithms: WebPkiSupportedAlgorithms,
     purpose: Purpose,
+    authorization: Option<Authorization>,
     cache: ChainCache,
 }
 
@@ -46,7 +50,15 @@ impl Judge {
             trust: trust.clone(),
             algorithms,
             purpose,
+            authorization: None,
             cache: ChainCache::default(),
+        }
+    }
+
+    pub(super) fn with_authorization(self, authorization: Option<&Authorization>) -> Self {
+        Self {
+            authorization: authorization.cloned(),
+            ..self
         }
     }
 
@@ -67,16 +79,34 @@ impl Judge {
         now: UnixTime,
     ) -> Result<(), Error> {
         let key = Key::new(end_entity, intermediates, name);
-        if key.is_some_and(|key| self.cache.find(key, now).is_some()) {
+        let found = key.is_some_and(|key| self.cache.find(key, now).is_some());
+        counters::chain_cache(found);
+        if found {
             return Ok(());
         }
         let window = self
             .verify(end_entity, intermediates, name, now)
             .inspect_err(|error| refusal::note(PeerRefusal::new(end_entity, error)))?;
+        self.admit(end_entity)?;
         if let (Some(key), Some(believed)) = (key, Believed::new(end_entity, window)) {
             self.cache.keep(key, &Arc::new(believed));
         }
         Ok(())
+    }
+
+    /// Whether the owner of a verified leaf may come in: else the peer is told `access_denied`
+    /// (RFC 8446 §6.2).
+    fn admit(&self, end_entity: &CertificateDer<'_>) -> Result<(), Error> {
+        let Some(authorization) = &self.authorization else {
+            return Ok(());
+        };
+        let peer = PeerIdentity::from_certificate(end_entity)
+            .map_err(|_| Error::from(CertificateError::BadEncoding))
+            .inspect_err(|error| refusal::note(PeerRefusal::new(end_entity, error)))?;
+        authorization.judge(&peer).map_err(|refused| {
+            refusal::note(PeerRefusal::not_authorized(&peer, &refused));
+            CertificateError::ApplicationVerificationFailure.into()
+        })
     }
 
     /// The policy, then path validation (RFC 5280 §6), revocation, and the name.

@@ -1,5 +1,5 @@
 //! Judges of a peer's chain: the policy first, then path validation (RFC 5280 §6) by webpki,
-//! then revocation; what was found of a chain is remembered for as long as it holds.
+//! then revocation, then who may come in; what was found of a chain is remembered for as long as it holds.
 //!
 //! The policy's own refusals reach the peer as alert `certificate_unknown`, "some other issue"
 //! (RFC 8446 §6.2), the one rustls gives reasons it does not know; all others have their own.
@@ -18,6 +18,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
+use crate::authorization::Authorization;
 use crate::check::next_number;
 use crate::policy::Profile;
 use crate::trust::Trust;
@@ -39,10 +40,16 @@ pub(crate) struct PolicyClientVerifier {
 }
 
 impl PolicyServerVerifier {
-    pub(crate) fn new(provider: &Arc<CryptoProvider>, profile: &Profile, trust: &Trust) -> Self {
+    pub(crate) fn new(
+        provider: &Arc<CryptoProvider>,
+        profile: &Profile,
+        trust: &Trust,
+        authorization: Option<&Authorization>,
+    ) -> Self {
         let algorithms = provider.signature_verification_algorithms;
+        let judge = Judge::new(profile, trust, algorithms, Purpose::Server);
         Self {
-            judge: Judge::new(profile, trust, algorithms, Purpose::Server),
+            judge: judge.with_authorization(authorization),
             number: next_number(),
         }
     }
@@ -62,10 +69,16 @@ impl PolicyServerVerifier {
 }
 
 impl PolicyClientVerifier {
-    pub(crate) fn new(provider: &Arc<CryptoProvider>, profile: &Profile, trust: &Trust) -> Self {
+    pub(crate) fn new(
+        provider: &Arc<CryptoProvider>,
+        profile: &Profile,
+        trust: &Trust,
+        authorization: Option<&Authorization>,
+    ) -> Self {
         let algorithms = provider.signature_verification_algorithms;
+        let judge = Judge::new(profile, trust, algorithms, Purpose::Client);
         Self {
-            judge: Judge::new(profile, trust, algorithms, Purpose::Client),
+            judge: judge.with_authorization(authorization),
             authorities: trust.roots().subjects(),
             number: next_number(),
         }

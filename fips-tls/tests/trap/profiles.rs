@@ -14,6 +14,32 @@ pub struct Way {
 /// Those that take a profile and make another. A new one belongs here, with what it may add.
 pub const WAYS: &[Way] = &[
     Way {
+        name: "from_file",
+        // As from_toml.
+        makes: |_| Vec::new(),
+        adds: &[],
+    },
+    Way {
+        name: "from_toml",
+        makes: |profile| {
+            let Some(text) = profile.to_toml() else {
+                return Vec::new();
+            };
+            // The file of the profile itself, and with the kind of the tests' keys alone.
+            let lines = text.lines().map(|line| match line.split_once(" = ") {
+                Some(("keys", _)) => "keys = [\"ECDSA P-384\"]",
+                Some(("rsa_minimum", _)) => "",
+                _ => line,
+            });
+            let narrow = lines.collect::<Vec<_>>().join("\n");
+            [text.clone(), narrow]
+                .into_iter()
+                .filter_map(|text| Profile::from_toml(&text).ok())
+                .collect()
+        },
+        adds: &[],
+    },
+    Way {
         name: "narrow_groups",
         makes: |profile| {
             let mut made = made(Group::ALL.map(|group| profile.clone().narrow_groups(&[group])));

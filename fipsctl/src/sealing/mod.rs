@@ -17,7 +17,7 @@ use crate::output;
 pub(crate) use bootstrap::{BootstrapCommand, run as bootstrap};
 pub(crate) use open::{OpenArgs, run as open};
 pub(crate) use seal::{SealArgs, run as seal};
-pub(crate) use secret::SecretArgs;
+pub(crate) use secret::{IterationArgs, SecretArgs};
 
 /// What a stream is for, and whose.
 #[derive(Debug, Args)]

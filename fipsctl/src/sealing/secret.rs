@@ -29,7 +29,7 @@ pub(crate) struct SecretArgs {
 
 /// How much work a guess at a new passphrase costs.
 #[derive(Clone, Copy, Debug, Args)]
-pub(super) struct IterationArgs {
+pub(crate) struct IterationArgs {
     /// Iterations of PBKDF2-HMAC-SHA-256, when sealing under a passphrase.
     #[arg(long, default_value_t = DEFAULT_ITERATIONS,
         value_parser = clap::value_parser!(u32).range(1000..=i64::from(MOST_ITERATIONS)))]
@@ -50,7 +50,7 @@ pub(super) struct TokenArgs {
 
 impl SecretArgs {
     /// Refuses a command line that names none, before anything is done.
-    pub(super) fn check(&self) -> Result<(), Failure> {
+    pub(crate) fn check(&self) -> Result<(), Failure> {
         match (
             &self.key_file,
             self.passphrase_fd,
@@ -78,7 +78,7 @@ impl SecretArgs {
     }
 
     /// As [`read`](Self::read), for sealing.
-    pub(super) fn read_new(
+    pub(crate) fn read_new(
         &self,
         stdin: bool,
         iterations: IterationArgs,

@@ -2,12 +2,15 @@
 
 mod agreement;
 mod audit_line;
+mod authorization;
 mod certificate;
 mod chain;
 mod client_bytes;
 mod crl;
 mod csr;
 mod explanation;
+mod fleet_keys;
+mod fleet_ticket;
 mod handshake;
 mod identity;
 mod join_token;
@@ -20,6 +23,7 @@ mod peer;
 mod pem_frames;
 mod private_key;
 mod profile;
+mod profile_file;
 mod records;
 mod revocation;
 mod rfc4514;
@@ -28,6 +32,7 @@ mod sealed_envelope;
 mod sealed_stream;
 mod server_bytes;
 mod ticket;
+mod trust_bundle;
 mod verification;
 
 use crate::Target;
@@ -46,12 +51,15 @@ macro_rules! targets {
 pub const ALL: &[Target] = targets![
     agreement,
     audit_line,
+    authorization,
     certificate,
     chain,
     client_bytes,
     crl,
     csr,
     explanation,
+    fleet_keys,
+    fleet_ticket,
     handshake,
     identity,
     join_token,
@@ -64,6 +72,7 @@ pub const ALL: &[Target] = targets![
     pem_frames,
     private_key,
     profile,
+    profile_file,
     records,
     revocation,
     rfc4514,
@@ -72,6 +81,7 @@ pub const ALL: &[Target] = targets![
     sealed_stream,
     server_bytes,
     ticket,
+    trust_bundle,
     verification,
 ];
 

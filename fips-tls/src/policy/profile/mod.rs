@@ -1,7 +1,9 @@
 use super::{Group, KeyRule, PublicKey, Scheme, Suite, Version};
 
+mod file;
 mod optional;
 
+pub use file::ProfileFileError;
 pub use optional::NotOptional;
 use optional::{Choice, HYBRIDS, ML_KEM};
 
