@@ -9,9 +9,10 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
+use fips_boundary::certs::pki::RenewalPolicy;
 use fips_boundary::certs::store::DirStore;
-use fips_boundary::certs::{Pki, SystemClock};
-use fips_boundary::core::{Boundary, Requirements};
+use fips_boundary::certs::{Clock, Pki, SystemClock};
+use fips_boundary::core::{Boundary, Diagnostic, Requirements};
 
 /// Cargo builds examples beside the tests, but not when one test is asked for by name.
 fn example(name: &str) -> PathBuf {
@@ -201,4 +202,56 @@ fn hyper_server_and_client() {
         .output()
         .expect("curl (Debian package curl) is needed");
     assert!(!out.status.success(), "{}", text(&out));
+}
+
+/// curl asks in a loop while the certificate is renewed on the disk, and is answered each time.
+#[test]
+fn live_server_is_renewed_under_curl() {
+    let files = Files::new();
+    let server = Server::start("live_server", &files);
+    let [cert, key, ca] = files.arguments("client");
+    let ask = || {
+        let out = Command::new("curl")
+            .args(["--disable", "--silent", "--show-error", "--fail"])
+            .args(["--noproxy", "*", "--max-time", "20", "--cert"])
+            .arg(&cert)
+            .arg("--key")
+            .arg(&key)
+            .arg("--cacert")
+            .arg(&ca)
+            .arg(format!("https://localhost:{}/", server.port))
+            .output()
+            .expect("curl (Debian package curl) is needed");
+        assert!(out.status.success(), "{}", text(&out));
+        text(&out)
+    };
+    let renew = || {
+        let boundary = Boundary::enter_for_evaluation(Requirements::strict()).unwrap();
+        let store = DirStore::create_or_open(files.etcd.join("../..")).unwrap();
+        let pki = Pki::open(&store).unwrap();
+        let mut policy = RenewalPolicy::default();
+        policy.force = true;
+        policy.names = vec!["etcd/server-client".to_owned()];
+        let plan = pki
+            .renewals(&Diagnostic::new().unwrap(), SystemClock.now(), &policy)
+            .unwrap();
+        pki.renew(&boundary, &plan, &SystemClock).unwrap();
+    };
+    let deadline = std::time::Instant::now() + Duration::from_secs(120);
+    let until_generation = |number: u32| {
+        let wanted = format!("generation {number},");
+        loop {
+            let answer = ask();
+            if answer.contains(&wanted) {
+                assert!(answer.contains("  the same"), "{answer}");
+                return;
+            }
+            assert!(std::time::Instant::now() < deadline, "{answer}");
+        }
+    };
+    until_generation(1);
+    for generation in 2..5 {
+        renew();
+        until_generation(generation);
+    }
 }

@@ -156,6 +156,17 @@ pub enum IdentityFault {
         /// Where the key's certificate is.
         position: usize,
     },
+    /// A certificate whose validity is over.
+    #[error(
+        "certificate {position} of the chain ({subject}) has expired: renew it and put the new one \
+         in its place"
+    )]
+    Expired {
+        /// The place in the chain: 0 is the leaf.
+        position: usize,
+        /// The subject.
+        subject: String,
+    },
     /// A key file that others may read.
     #[error(
         "the private key file {} has mode {mode:04o}: only its owner may read it; run chmod \
@@ -166,6 +177,48 @@ pub enum IdentityFault {
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
+    },
+    /// A name the certificate is not for.
+    #[error(
+        "the certificate ({subject}) is not for the name {name}: issue one that has it as a \
+         subject alternative name (RFC 9525 §6.3)"
+    )]
+    NameNotCovered {
+        /// The name.
+        name: String,
+        /// The leaf's subject.
+        subject: String,
+    },
+    /// Two identities of one name, with keys of the same kind.
+    #[error(
+        "{name} has two identities with keys of the same kind ({one}; {other}): leave one of them \
+         out, or give each names of its own"
+    )]
+    NameTwice {
+        /// The name.
+        name: String,
+        /// Subject and serial number of the one that was there.
+        one: String,
+        /// Of the other.
+        other: String,
+    },
+    /// A certificate without a DNS name.
+    #[error(
+        "the certificate ({subject}) has no DNS name, and server name indication has no other \
+         (RFC 6066 §3): make it the default"
+    )]
+    NoDnsName {
+        /// The leaf's subject.
+        subject: String,
+    },
+    /// Not a DNS name.
+    #[error(
+        "{name} is no DNS name: give one without a dot at its end, or with *. before it for one \
+         label"
+    )]
+    NotADnsName {
+        /// The name.
+        name: String,
     },
     /// The private key belongs to none of the certificates.
     #[error(
@@ -178,12 +231,37 @@ pub enum IdentityFault {
         /// The leaf's subject.
         subject: String,
     },
+    /// A certificate whose validity has not begun.
+    #[error(
+        "certificate {position} of the chain ({subject}) is not valid yet: compare the clocks of \
+         this machine and of its issuer's"
+    )]
+    NotYetValid {
+        /// The place in the chain: 0 is the leaf.
+        position: usize,
+        /// The subject.
+        subject: String,
+    },
+    /// A certificate that certifies none before it.
+    #[error(
+        "certificate {position} of the chain ({subject}) certifies none before it: put after the \
+         leaf those alone that lead from it to the trust anchor (RFC 8446 §4.4.2)"
+    )]
+    Unlinked {
+        /// The place in the chain.
+        position: usize,
+        /// The subject.
+        subject: String,
+    },
 }
 
 /// What was wrong with a set of trust anchors.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustFault {
+    /// Anchors of which none is valid.
+    #[error("no trust anchor is valid now: give the present certificate of the CA")]
+    NoneValid,
     /// A certificate that is no CA.
     #[error(
         "certificate {position} ({subject}) is not a CA (basicConstraints, RFC 5280 §4.2.1.9): \
@@ -234,6 +312,39 @@ pub enum RevocationFault {
         position: usize,
         /// The parser's reason.
         reason: String,
+    },
+    /// A list is no longer there, where issuers without one pass.
+    #[error(
+        "that of {issuer}, which is in force, is not there any more, and what it revokes would \
+         pass: put it back, or start anew if that is wanted"
+    )]
+    Gone {
+        /// The issuer.
+        issuer: String,
+    },
+    /// A list outside its time.
+    #[error(
+        "that of {issuer} does not speak now (its next update is {next_update}): fetch the present \
+         one from the authority"
+    )]
+    NotCurrent {
+        /// The issuer.
+        issuer: String,
+        /// When the next one should be there.
+        next_update: String,
+    },
+    /// A list older than the one in force.
+    #[error(
+        "that of {issuer} with number {number} is older than number {served}, which is in force, \
+         and what was revoked since would pass: fetch the present one from the authority"
+    )]
+    Older {
+        /// The issuer.
+        issuer: String,
+        /// Its number.
+        number: String,
+        /// The number of the one in force.
+        served: String,
     },
     /// Name and key identifier are a trust anchor's, whose key did not sign it.
     #[error(

@@ -76,17 +76,20 @@ impl Identity {
         // Mode and content of the same open file, whatever is renamed over the path meanwhile.
         let mut file = fs::File::open(key).map_err(unreadable(key))?;
         let mode = file.metadata().map_err(unreadable(key))?.mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(IdentityFault::KeyFileMode {
-                path: key.to_owned(),
-                mode,
-            }
-            .into());
-        }
+        check_key_mode(key, mode)?;
         let key_pem = read(&mut file).map_err(unreadable(key))?;
+        Self::from_contents(boundary, (chain, &chain_pem), (key, &key_pem))
+    }
+
+    /// As [`from_pem`](Self::from_pem); errors say which file.
+    pub(crate) fn from_contents(
+        boundary: &Boundary,
+        (chain, chain_pem): (&Path, &[u8]),
+        (key, key_pem): (&Path, &[u8]),
+    ) -> Result<Self, Error> {
         let certificates =
-            certificate::from_pem(WHAT, &chain_pem).map_err(|error| error.in_file(chain))?;
-        let der = key_from_pem(&key_pem).map_err(|error| error.in_file(key))?;
+            certificate::from_pem(WHAT, chain_pem).map_err(|error| error.in_file(chain))?;
+        let der = key_from_pem(key_pem).map_err(|error| error.in_file(key))?;
         Self::new(boundary, certificates, &der).map_err(|error| match error {
             Error::Module { .. } => error.in_file(key),
             error => error.in_file(chain),
@@ -187,7 +190,19 @@ impl Identity {
 }
 
 /// The most bytes of a key's or a chain's file. A thousand certificates are below it.
-const MOST_BYTES: usize = 4 << 20;
+pub(crate) const MOST_BYTES: usize = 4 << 20;
+
+/// A key file is its owner's alone.
+pub(crate) fn check_key_mode(path: &Path, mode: u32) -> Result<(), Error> {
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(IdentityFault::KeyFileMode {
+        path: path.to_owned(),
+        mode,
+    }
+    .into())
+}
 
 /// Reads a file to its end. No copy is left behind where the buffer grows, as it does for what
 /// does not tell its size, such as a pipe.

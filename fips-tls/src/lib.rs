@@ -29,13 +29,15 @@
 //! * [`Profile`], with [`Version`], [`Suite`], [`Group`], [`Scheme`] and [`KeyRule`]: the
 //!   policy, each row with its source. A filter over what the module can do: it can be narrowed,
 //!   and takes more groups only where it names them as optional.
-//! * [`Identity`] and [`Trust`]: what a side shows, and whom it takes.
+//! * [`Identity`] and [`Trust`]: what a side shows, and whom it takes; [`Identities`]: what a
+//!   server shows by name.
 //! * [`Authorization`], with [`PeerRule`] and [`SpiffeId`]: which of those it takes may come in.
 //! * [`ServerConfig`] and [`ClientConfig`]: the only way from those to rustls. Extended master
 //!   secret required; no early data, key log or secret extraction; a server's tickets sealed by
 //!   the module and opened for one hour at most, a client's sessions offered for one hour at
 //!   most; every certificate of a presented chain judged.
 //! * [`FleetKeys`]: for servers that resume each other's sessions.
+//! * [`live`]: configurations that follow their files while connections go on.
 //! * [`Session`] and [`PeerIdentity`]: what a finished handshake agreed on, and with whom.
 //! * [`Explanation`]: a failed one in words.
 //! * What a connection asked of the module: wrap its calls, or its futures, in a
@@ -57,19 +59,20 @@
 //!
 //! # Features
 //!
-//! All off.
+//! All off but `live`.
 //!
 //! * `axum`: a listener whose handshakes do not wait for each other, for `axum::serve`.
 //! * `etcd`: a client of etcd-client over our channel; needs `protoc` to build.
 //! * `evaluation`: see `fips-core`.
 //! * `hyper`: a connector for hyper-util's client, and a server loop.
 //! * `kube`: a Kubernetes client from a `kube::Config`; the program names its `k8s-openapi`.
+//! * `live` (on): [`live::Live`], configurations that follow their files.
 //! * `prometheus`: the [`counters`] as a collector of prometheus-client.
 //! * `reqwest`: a client builder with our configuration.
 //! * `tokio`: acceptor, connector and listener over tokio-rustls.
 //! * `tonic`: a gRPC server's incoming connections, and a client's channel.
 //!
-//! Each but `evaluation` and `prometheus` is an [`adapter`]. None brings a provider; lines of
+//! Each but `evaluation`, `live` and `prometheus` is an [`adapter`]. None brings a provider; lines of
 //! dependencies that do not either are in `docs/migrate-from-rustls.md`.
 
 #![forbid(unsafe_code)]
@@ -84,10 +87,14 @@ pub mod counters;
 mod error;
 mod explain;
 mod fleet;
+mod identities;
 mod identity;
-mod live;
+#[cfg(feature = "live")]
+mod links;
+pub mod live;
 mod name;
 mod peer;
+mod peers;
 mod policy;
 mod provider;
 mod refusal;
@@ -114,6 +121,7 @@ pub use client::{ClientBuilder, ClientConfig, ClientReady, WantsTrust};
 pub use error::{Error, IdentityFault, PemFault, RevocationFault, TrustFault};
 pub use explain::Explanation;
 pub use fleet::{FleetKeys, FleetKeysFault};
+pub use identities::Identities;
 pub use identity::Identity;
 pub use live::Current;
 pub use peer::PeerIdentity;

@@ -1,3 +1,4 @@
+use std::slice;
 use std::sync::Arc;
 
 use fips_core::Boundary;
@@ -12,6 +13,7 @@ use crate::authorization::Authorization;
 use crate::check::{self, ConfigFault, ServerParts};
 use crate::error::Error;
 use crate::fleet::{self, FleetKeys, FleetTickets};
+use crate::identities::Identities;
 use crate::identity::Identity;
 use crate::policy::Profile;
 use crate::provider::{provider, still_open};
@@ -103,13 +105,19 @@ pub struct WantsIdentity(());
 /// [`without_client_authentication`](ServerBuilder::without_client_authentication).
 #[derive(Debug)]
 pub struct WantsClientAuthentication {
-    identity: Identity,
+    shown: Shown,
+}
+
+#[derive(Debug)]
+enum Shown {
+    ByName(Identities),
+    One(Identity),
 }
 
 /// Ready to be built.
 #[derive(Debug)]
 pub struct ServerReady {
-    identity: Identity,
+    shown: Shown,
     clients: Option<Trust>,
     authorization: Option<Authorization>,
     fleet_keys: Option<FleetKeys>,
@@ -120,7 +128,19 @@ pub struct ServerReady {
 impl ServerBuilder<WantsIdentity> {
     /// What the server shows and signs with.
     pub fn with_identity(self, identity: Identity) -> ServerBuilder<WantsClientAuthentication> {
-        self.with_state(|_| WantsClientAuthentication { identity })
+        self.with_shown(Shown::One(identity))
+    }
+
+    /// What the server shows and signs with, by the name its client asks for.
+    pub fn with_identities(
+        self,
+        identities: Identities,
+    ) -> ServerBuilder<WantsClientAuthentication> {
+        self.with_shown(Shown::ByName(identities))
+    }
+
+    fn with_shown(self, shown: Shown) -> ServerBuilder<WantsClientAuthentication> {
+        self.with_state(|_| WantsClientAuthentication { shown })
     }
 }
 
@@ -137,7 +157,7 @@ impl ServerBuilder<WantsClientAuthentication> {
 
     fn with_clients(self, clients: Option<Trust>) -> ServerBuilder<ServerReady> {
         self.with_state(|state| ServerReady {
-            identity: state.identity,
+            shown: state.shown,
             clients,
             authorization: None,
             fleet_keys: None,
@@ -190,7 +210,7 @@ impl ServerBuilder<ServerReady> {
             profile,
             state:
                 ServerReady {
-                    identity,
+                    shown,
                     clients,
                     authorization,
                     fleet_keys,
@@ -199,9 +219,17 @@ impl ServerBuilder<ServerReady> {
                 },
         } = self;
         let mut faults = Vec::new();
-        if let Err(refused) = identity.judge(&profile) {
-            faults.push(ConfigFault::Identity(refused));
+        let identities = match &shown {
+            Shown::ByName(identities) => identities.all(),
+            Shown::One(identity) => slice::from_ref(identity),
+        };
+        if identities.is_empty() {
+            faults.push(ConfigFault::NoIdentity);
         }
+        let refused = identities
+            .iter()
+            .filter_map(|identity| identity.judge(&profile).err());
+        faults.extend(refused.map(ConfigFault::Identity));
         if let Some(Err(error)) = clients.as_ref().map(|trust| trust.judge(&profile)) {
             faults.push(ConfigFault::Trust(error.to_string()));
         }
@@ -217,14 +245,17 @@ impl ServerBuilder<ServerReady> {
             Some(judge) => Arc::clone(judge) as _,
             None => WebPkiClientVerifier::no_client_auth(),
         };
-        let resolver: Arc<dyn ResolvesServerCert> =
-            Arc::new(SingleCertAndKey::from(identity.certified(&profile)));
         let ticketer = match &fleet_keys {
             Some(keys) => {
-                let context = fleet::context(&profile, &[&identity], clients.as_ref(), rules)?;
+                let shown: Vec<_> = identities.iter().collect();
+                let context = fleet::context(&profile, &shown, clients.as_ref(), rules)?;
                 Arc::new(FleetTickets::new(keys, context, Arc::clone(&clock))?)
             }
             None => ticketer(Arc::clone(&clock))?,
+        };
+        let resolver: Arc<dyn ResolvesServerCert> = match shown {
+            Shown::ByName(identities) => identities.resolver(&profile),
+            Shown::One(identity) => Arc::new(SingleCertAndKey::from(identity.certified(&profile))),
         };
         let parts = ServerParts {
             provider: Arc::clone(&provider),

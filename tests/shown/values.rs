@@ -31,8 +31,10 @@ use fips_boundary::core::signing::PrivateKey;
 use fips_boundary::core::{self, Boundary, Diagnostic, Requirements, hmac, pbkdf2, pem, random};
 use fips_boundary::tls::adapter::hyper::HttpsConnector;
 use fips_boundary::tls::adapter::tokio::{Acceptor, Connector};
+use fips_boundary::tls::live::{PartStatus, TrustFiles, Watched};
 use fips_boundary::tls::{
-    self, ClientConfig, FleetKeys, Identity, Profile, ServerConfig, Session, Trust, Version,
+    self, ClientConfig, FleetKeys, Identities, Identity, Profile, ServerConfig, Session, Trust,
+    Version,
 };
 use rustls::{ClientConnection, KeyLog, ServerConnection};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
@@ -251,6 +253,15 @@ fn of_tls(values: &mut Values, boundary: &Boundary, work: &Path) {
     let trust = || Trust::from_pem(authority.certificate().to_pem()).unwrap();
     let identity = || Identity::from_pem(boundary, &pair.chain, &pair.key).unwrap();
     values.debug("fips_tls::identity::Identity", &identity());
+    let identities = Identities::new().with_default(identity()).unwrap();
+    values.debug("fips_tls::identities::Identities", &identities);
+    of_live(
+        values,
+        boundary,
+        work,
+        &pair,
+        &authority.certificate().to_pem(),
+    );
 
     for version in [Version::Tls12, Version::Tls13] {
         let profile = || Profile::sp800_52r2().narrowed_to(version).unwrap();
@@ -349,6 +360,57 @@ fn of_tls(values: &mut Values, boundary: &Boundary, work: &Path) {
             tls::Error::Pem { fault, .. } => values.error("fips_tls::error::PemFault", &fault),
             _ => {}
         }
+    }
+}
+
+/// Files with a key that is torn, where a list should be and where an anchor should be.
+fn of_live(values: &mut Values, boundary: &Boundary, work: &Path, pair: &Pair, ca: &str) {
+    let file = |name: &str, text: &str| {
+        let path: PathBuf = work.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    };
+    let (chain, key) = (file("live", &pair.chain), file("live.key", &pair.key));
+    let anchors = file("live.ca", ca);
+    let mut files = Watched::new(boundary).with_settling(std::time::Duration::ZERO);
+    let node = files.identity(chain, key).unwrap();
+    files.trust(TrustFiles::new(anchors)).unwrap();
+    values.debug("fips_tls::live::part::Part", &node);
+    values.debug("fips_tls::live::config::Watched", &files);
+    let boundary = *boundary;
+    let live = files
+        .start(move || {
+            ServerConfig::builder(&boundary, Profile::default())
+                .with_identity(node.current())
+                .without_client_authentication()
+                .build()
+        })
+        .unwrap();
+    file("live.key", &pair.key[..pair.key.len() - 30]);
+    file("live.ca", &pair.key);
+    let status = live.reload();
+    values.debug("fips_tls::live::config::Live", &live);
+    values.error("fips_tls::live::status::Status", &status);
+    values.data("fips_tls::live::status::Status", &status);
+    for part in &status.parts {
+        values.data("fips_tls::live::status::PartStatus", part);
+        let refused = match part {
+            PartStatus::Identity(part) => {
+                values.error("fips_tls::live::status::IdentityStatus", part);
+                values.data("fips_tls::live::status::IdentityStatus", part);
+                values.data("fips_tls::live::status::ServedLeaf", &part.served);
+                part.refused.clone().unwrap()
+            }
+            PartStatus::Trust(part) => {
+                values.error("fips_tls::live::status::TrustStatus", part);
+                values.data("fips_tls::live::status::TrustStatus", part);
+                part.refused[0].1.clone()
+            }
+            part => panic!("{part:?}"),
+        };
+        values.error("fips_tls::live::status::Refused", &refused);
+        values.data("fips_tls::live::status::Refused", &refused);
     }
 }
 

@@ -43,12 +43,24 @@ pub enum ConfigFault {
     /// Secrets go to a key log.
     #[error("a key log is set: it writes session secrets out; leave it at none")]
     KeyLog,
+    /// No identity was given.
+    #[error("there is no identity: add one at least")]
+    NoIdentity,
     /// A part of the provider that does not call itself approved.
     #[error("{part} does not come from the module: take the provider of this crate")]
     NotFips {
         /// Which part.
         part: &'static str,
     },
+    /// What is to be a server's name is none.
+    #[error(
+        "{0} is no name of a server: give a DNS name, with *. before it for one label, or an IP \
+         address"
+    )]
+    PeerName(String),
+    /// Two identities for one server.
+    #[error("{0} is given two identities: give it one")]
+    PeerNameTwice(String),
     /// The provider was replaced, be it by one that calls itself approved.
     #[error("the provider was replaced: build the configuration from the profile")]
     Provider,

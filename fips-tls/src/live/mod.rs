@@ -1,9 +1,37 @@
-//! Configurations that may change while they are used.
+//! Configurations that change while connections go on.
 
 use std::sync::Arc;
 
 use crate::client::ClientConfig;
 use crate::server::ServerConfig;
+
+#[cfg(feature = "live")]
+mod config;
+#[cfg(feature = "live")]
+mod file;
+#[cfg(feature = "live")]
+mod identity;
+#[cfg(feature = "live")]
+mod part;
+#[cfg(feature = "live")]
+mod places;
+#[cfg(feature = "live")]
+mod status;
+#[cfg(feature = "live")]
+mod trust;
+#[cfg(feature = "live")]
+mod watch;
+
+#[cfg(feature = "live")]
+pub use config::{Live, Watched};
+#[cfg(feature = "live")]
+pub use part::Part;
+#[cfg(feature = "live")]
+pub use status::{
+    AnchorStatus, IdentityStatus, ListStatus, PartStatus, Refused, ServedLeaf, Status, TrustStatus,
+};
+#[cfg(feature = "live")]
+pub use trust::TrustFiles;
 
 /// Gives the configuration that a connection begins with.
 ///

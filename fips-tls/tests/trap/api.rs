@@ -35,7 +35,9 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
             ("build", "checks what it built"),
             ("with_alpn", "application protocols are the caller's"),
             ("with_authorization", "refuses more"),
+            ("with_identities", "as with_identity"),
             ("with_identity", "judged under the profile by build"),
+            ("with_identity_for", "as with_identity"),
             (
                 "with_time_provider",
                 "the clock is the caller's; no list depends on it",
@@ -56,6 +58,10 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
             (
                 "rustls",
                 "shares what was checked; a changed copy is the caller's, for check",
+            ),
+            (
+                "rustls_for",
+                "as rustls, of another identity and nothing else",
             ),
             ("session", "reads, and judges the peer's chain once more"),
             (": Clone", "shares the same"),
@@ -79,6 +85,20 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
             ),
             (": Clone", "shares the same"),
             (": Debug", "reads"),
+        ],
+    ),
+    (
+        "Identities",
+        &[
+            ("is_empty", "reads"),
+            ("len", "reads"),
+            ("new", "none: build refuses it"),
+            ("with", "takes what Identity judged; build judges again"),
+            ("with_default", "as with"),
+            ("with_names", "as with, for names the certificate has"),
+            (": Clone", "the same identities"),
+            (": Debug", "reads"),
+            (": Default", "as new"),
         ],
     ),
     (
@@ -152,6 +172,7 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
                 "sealed by the module as without, under keys derived in it, for those who believe the same",
             ),
             ("with_client_trust", "judged under the profile by build"),
+            ("with_identities", "each judged under the profile by build"),
             ("with_identity", "judged under the profile by build"),
             (
                 "with_time_provider",
@@ -326,7 +347,7 @@ fn whatever_gives_a_rustls_configuration_out_is_known() {
     }
     assert_eq!(
         ways,
-        ["rustls", "rustls"],
+        ["rustls", "rustls_for", "rustls"],
         "of ClientConfig and of ServerConfig"
     );
 }

@@ -98,9 +98,9 @@ impl Connector {
         let config = self.config.current();
         let alpn = match &self.alpn {
             Some(alpn) => alpn.clone(),
-            None => config.rustls().alpn_protocols.clone(),
+            None => config.rustls_for(&name).alpn_protocols.clone(),
         };
-        let connect = TlsConnector::from(config.rustls())
+        let connect = TlsConnector::from(config.rustls_for(&name))
             .with_alpn(alpn)
             .connect(name.clone(), io)
             .into_fallible();
