@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use fips_core::Boundary;
-use fips_tls::{Explanation, Identity, Profile, ServerConfig, Session, Trust};
+use fips_tls::adapter::tokio::Acceptor;
+use fips_tls::{Current, Identity, Profile, ServerConfig, Trust};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
@@ -15,8 +16,6 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls;
 
 use crate::config::{Config, Endpoint};
 use crate::error::Error;
@@ -46,8 +45,20 @@ struct Inner {
 
 #[derive(Debug)]
 struct Serving {
-    config: Arc<rustls::ServerConfig>,
+    config: ServerConfig,
     serial: String,
+}
+
+/// Asked once for each connection.
+impl Current<ServerConfig> for Server {
+    fn current(&self) -> ServerConfig {
+        let serving = self
+            .0
+            .serving
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        serving.config.clone()
+    }
 }
 
 impl Server {
@@ -115,23 +126,12 @@ impl Server {
     }
 
     async fn one(&self, socket: TcpStream) -> Result<(), String> {
-        let config = {
-            let serving = self
-                .0
-                .serving
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(&serving.config)
-        };
-        let accept = TlsAcceptor::from(config).accept(socket);
-        let stream = tokio::time::timeout(PATIENCE, accept)
+        let stream = Acceptor::new(self.clone())
+            .with_handshake_timeout(PATIENCE)
+            .accept(socket)
             .await
-            .map_err(|_| "the handshake took too long".to_owned())?
-            .map_err(|error| match Explanation::of_io(&error) {
-                Some(explanation) => explanation.to_string(),
-                None => error.to_string(),
-            })?;
-        let session = Session::of(stream.get_ref().1).map_err(|error| error.to_string())?;
+            .map_err(|error| error.to_string())?;
+        let session = stream.session();
         let name = session.peer.as_ref().and_then(|peer| peer.common_name());
         let welcome = self.0.clients.is_empty()
             || name.is_some_and(|name| self.0.clients.iter().any(|client| client == name));
@@ -217,10 +217,7 @@ fn load(boundary: &Boundary, [certificate, key, ca]: &[PathBuf; 3]) -> Result<Se
         .with_client_trust(Trust::from_file(ca)?)
         .with_alpn(&[b"http/1.1"])
         .build()?;
-    Ok(Serving {
-        config: config.rustls(),
-        serial,
-    })
+    Ok(Serving { config, serial })
 }
 
 fn text(status: StatusCode, body: impl Into<String>) -> Response<Full<Bytes>> {

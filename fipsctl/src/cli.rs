@@ -62,7 +62,7 @@ pub(crate) enum Command {
     Seal(sealing::SealArgs),
     /// Run the module's own tests now: its integrity and every known answer. Needs no open gate.
     SelfTest(SelfTestArgs),
-    /// Serve a mutual-TLS echo, printing what each connection negotiated.
+    /// Serve a mutual-TLS echo, printing what each connection negotiated; follows its files.
     Serve(ServeArgs),
     /// Show every check of the boundary, what was found and how to mend it; exit 3 when it refuses.
     Status(StatusArgs),
@@ -306,6 +306,10 @@ pub(crate) struct TlsArgs {
     /// peer's chain needs one. May be given again.
     #[arg(long, value_name = "FILE")]
     pub(crate) crl: Vec<PathBuf>,
+    /// Rules about who may be at the other end, of those the authorities vouch for (TOML, see
+    /// docs/authorization.md).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) allow: Option<PathBuf>,
     /// TLS policy: cnsa1, sp800_52r2 or tls13.
     #[arg(long, default_value = "sp800_52r2")]
     pub(crate) profile: String,

@@ -6,8 +6,10 @@ use std::time::Duration;
 use fips_boundary::core::Boundary;
 use fips_boundary::core::indicator::{Ledger, Summary};
 use fips_boundary::tls::adapter::tokio::{Acceptor, Connector, TlsStream};
+use fips_boundary::tls::live::{TrustFiles, Watched};
 use fips_boundary::tls::{
-    ClientConfig, Explanation, Identity, Profile, Revocation, ServerConfig, Trust, UnknownProfile,
+    Authorization, ClientConfig, Explanation, Identity, Profile, Revocation, ServerConfig, Trust,
+    UnknownProfile,
 };
 use rustls_pki_types::ServerName;
 use serde::Serialize;
@@ -28,28 +30,18 @@ const LONGEST_LINE: u64 = 64 * 1024;
 /// Connections served at once; more wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 256;
 
-struct Material {
-    boundary: Boundary,
-    profile: Profile,
-    identity: Identity,
-    trust: Trust,
+fn profile(args: &TlsArgs) -> Result<Profile, Failure> {
+    args.profile
+        .parse()
+        .map_err(|error: UnknownProfile| Failure::Usage(error.to_string()))
 }
 
-fn material(args: &TlsArgs, self_test_every: Option<Duration>) -> Result<Material, Failure> {
-    let profile: Profile = args
-        .profile
-        .parse()
-        .map_err(|error: UnknownProfile| Failure::Usage(error.to_string()))?;
-    let boundary = match self_test_every {
-        Some(interval) => boundary::enter_testing_every(interval)?,
-        None => boundary::enter()?,
-    };
-    Ok(Material {
-        profile,
-        identity: Identity::from_files(&boundary, &args.cert, &args.key)?,
-        trust: trust(args)?,
-        boundary,
-    })
+fn authorization(args: &TlsArgs) -> Result<Option<Authorization>, Failure> {
+    Ok(args
+        .allow
+        .as_ref()
+        .map(Authorization::from_file)
+        .transpose()?)
 }
 
 fn trust(args: &TlsArgs) -> Result<Trust, Failure> {
@@ -71,11 +63,29 @@ fn runtime() -> Result<Runtime, Failure> {
 }
 
 pub(crate) fn serve(args: ServeArgs) -> Result<u8, Failure> {
-    let material = material(&args.tls, args.self_test_every)?;
-    let config = ServerConfig::builder(&material.boundary, material.profile)
-        .with_identity(material.identity)
-        .with_client_trust(material.trust)
-        .build()?;
+    let profile = profile(&args.tls)?;
+    let boundary = match args.self_test_every {
+        Some(interval) => boundary::enter_testing_every(interval)?,
+        None => boundary::enter()?,
+    };
+    let authorization = authorization(&args.tls)?;
+    let mut files = Watched::new(&boundary);
+    let identity = files.identity(&args.tls.cert, &args.tls.key)?;
+    let mut trusted = TrustFiles::new(&args.tls.ca);
+    if !args.tls.crl.is_empty() {
+        trusted = trusted.with_revocation_lists(&args.tls.crl);
+    }
+    let trust = files.trust(trusted)?;
+    let config = files.start(move || {
+        let server = ServerConfig::builder(&boundary, profile.clone())
+            .with_identity(identity.current())
+            .with_client_trust(trust.current());
+        match &authorization {
+            Some(rules) => server.with_authorization(rules.clone()),
+            None => server,
+        }
+        .build()
+    })?;
     runtime()?.block_on(async {
         let listener = TcpListener::bind(args.listen)
             .await
@@ -91,7 +101,7 @@ pub(crate) fn serve(args: ServeArgs) -> Result<u8, Failure> {
         let acceptor = Acceptor::new(config).with_handshake_timeout(PATIENCE);
         tokio::select! {
             outcome = accept_all(listener, acceptor, args.connections) => outcome,
-            closed = closing(material.boundary) => Err(closed),
+            closed = closing(boundary) => Err(closed),
             _ = tokio::signal::ctrl_c() => Ok(exit::DONE),
         }
     })
@@ -199,11 +209,20 @@ pub(crate) fn connect(args: ConnectArgs) -> Result<u8, Failure> {
     if args.message.contains('\n') {
         return Err(Failure::Usage("--message takes one line".to_owned()));
     }
-    let material = material(&args.tls, None)?;
-    let config = ClientConfig::builder(&material.boundary, material.profile)
-        .with_trust(material.trust)
-        .with_identity(material.identity)
-        .build()?;
+    let profile = profile(&args.tls)?;
+    let boundary = boundary::enter()?;
+    let config = ClientConfig::builder(&boundary, profile)
+        .with_trust(trust(&args.tls)?)
+        .with_identity(Identity::from_files(
+            &boundary,
+            &args.tls.cert,
+            &args.tls.key,
+        )?);
+    let config = match authorization(&args.tls)? {
+        Some(rules) => config.with_authorization(rules),
+        None => config,
+    }
+    .build()?;
     let ledger = Ledger::new();
     let work = ledger.recorded(exchange(&args, name, Connector::new(config)));
     let (session, echo) = runtime()?.block_on(async {

@@ -215,6 +215,66 @@ fn who_was_revoked_is_refused_on_both_ends_by_name() {
 }
 
 #[test]
+fn serve_shows_what_was_renewed_since() {
+    let (work, tls) = pki();
+    let serving = Server::start(&tls, 1000);
+    let serial = || {
+        let run = connect(&tls, &serving.address, "etcd/client", &["--output", "json"]);
+        assert_eq!(run.code, Some(0), "{run}");
+        let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        json["session"]["peer"]["serial"].to_string()
+    };
+    let first = serial();
+    assert_eq!(serial(), first);
+    let server = work.path().join("server");
+    let run = fipsctl([
+        "pki".as_ref(),
+        "rotate".as_ref(),
+        "--name".as_ref(),
+        "etcd/server-client".as_ref(),
+        server.as_os_str(),
+    ]);
+    assert_eq!(run.code, Some(0), "{run}");
+    // By an event at once, or at the next look.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while serial() == first {
+        assert!(std::time::Instant::now() < deadline, "still the old one");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn who_is_not_allowed_is_refused_by_name_on_both_ends() {
+    let (work, tls) = pki();
+    let rules = |name: &str| {
+        let file = work.path().join(name);
+        std::fs::write(&file, format!("[[allow]]\ncommon_name = \"{name}\"\n")).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let (client, server, other) = (rules("etcd-client"), rules("etcd-server"), rules("other"));
+    let serving = Server::start_with(&tls, 2, &["--allow", &client]);
+    let run = connect(&tls, &serving.address, "etcd/client", &["--allow", &server]);
+    assert_eq!(run.code, Some(0), "{run}");
+    let run = connect(&tls, &serving.address, "etcd/client", &["--allow", &other]);
+    assert_eq!(run.code, Some(4), "{run}");
+    assert!(run.stderr.contains("CN=etcd-server"), "{run}");
+    drop(serving);
+
+    let serving = Server::start_with(&tls, 1, &["--allow", &other]);
+    let run = connect(&tls, &serving.address, "etcd/client", &[]);
+    assert_eq!(run.code, Some(4), "{run}");
+    assert!(run.stderr.contains("AccessDenied"), "{run}");
+    let (stdout, stderr) = serving.end();
+    assert_eq!(stdout, "", "somebody was let in");
+    assert!(stderr.contains("CN=etcd-client"), "{stderr}");
+
+    std::fs::write(&other, "[[allow]]\ncommen-name = \"x\"\n").unwrap();
+    let run = connect(&tls, "127.0.0.1:9", "etcd/client", &["--allow", &other]);
+    assert_eq!(run.code, Some(4), "{run}");
+    assert!(run.stderr.contains("commen-name"), "{run}");
+}
+
+#[test]
 fn openssl_talks_to_serve() {
     let (_work, tls) = pki();
     for (version, excepted) in [
