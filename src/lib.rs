@@ -38,6 +38,9 @@
 //!
 //! `evaluation` (off): adds `Boundary::enter_for_evaluation()` for development machines without
 //! a FIPS kernel. Everything made under it is marked.
+//!
+//! `live` (on) and the adapters `axum`, `etcd`, `hyper`, `kube`, `reqwest`, `tokio` and `tonic`, with
+//! `prometheus` (off): see [`tls`]. `pkcs11` (off): see [`certs`].
 
 #![forbid(unsafe_code)]
 
