@@ -131,6 +131,13 @@ pub enum Error {
     /// A profile name that nothing is known by.
     #[error(transparent)]
     UnknownProfile(#[from] UnknownProfile),
+
+    /// The thread that follows files cannot be started.
+    #[error(
+        "the files cannot be followed, since no thread or descriptor is to be had: {0}; raise the \
+         limits of this process (RLIMIT_NPROC, RLIMIT_NOFILE, the cgroup's pids.max)"
+    )]
+    Watch(#[source] io::Error),
 }
 
 impl Error {

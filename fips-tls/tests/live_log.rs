@@ -53,7 +53,7 @@ impl Visit for Text {
 }
 
 #[test]
-fn the_log_has_each_change_and_each_reason_once() {
+fn log_and_counters_have_each_change_and_each_reason_once() {
     let node = Node::new();
     let live = node.still();
     let log = Log::default();
@@ -87,4 +87,7 @@ fn the_log_has_each_change_and_each_reason_once() {
     assert!(empty.1.contains("no certificate in it"));
     assert_eq!(taken.0, Level::INFO);
     assert!(taken.1.contains(&serial(&next)) && taken.1.contains("generation=2"));
+
+    let counted = fips_tls::counters::snapshot().reloads;
+    assert_eq!((counted.good, counted.bad), (1, 2));
 }

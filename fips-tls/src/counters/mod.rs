@@ -97,8 +97,8 @@ pub(crate) fn chain_cache(hit: bool) {
     CHAIN_CACHE.add(hit);
 }
 
-/// A reload was taken, or refused.
-#[allow(dead_code, reason = "a hook of live configurations")]
+/// What changed on the disk was taken up, or refused.
+#[cfg(feature = "live")]
 pub(crate) fn reload(ok: bool) {
     RELOADS.add(ok);
 }

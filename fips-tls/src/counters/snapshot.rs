@@ -24,7 +24,8 @@ pub struct Snapshot {
     pub tickets_sealed: Outcomes,
     /// Peers' chains found among those judged before (good), and those judged anew (bad).
     pub chain_cache: Outcomes,
-    /// Reloads that were taken, and those refused.
+    /// Changes of files that live configurations took up, and those they refused: each reason
+    /// once, as it is told to the log.
     pub reloads: Outcomes,
     /// The service indicator's answers, of this process as a whole.
     pub indicator: Vec<LedgerRow>,

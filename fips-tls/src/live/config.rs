@@ -17,6 +17,7 @@ use super::status::Status;
 use super::trust::{TrustFiles, TrustPart};
 use super::watch::{Looks, Watcher};
 use crate::client::ClientConfig;
+use crate::counters;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::server::ServerConfig;
@@ -172,13 +173,8 @@ impl Watched {
             callbacks: Mutex::default(),
         });
         let looks = Arc::clone(&shared);
-        let watcher =
-            Watcher::start(looks, self.interval, self.settling, self.events).map_err(|source| {
-                Error::File {
-                    path: "/proc/self/task".into(),
-                    source,
-                }
-            })?;
+        let watcher = Watcher::start(looks, self.interval, self.settling, self.events)
+            .map_err(Error::Watch)?;
         Ok(Live { watcher, shared })
     }
 
@@ -282,6 +278,7 @@ impl<T: Send + Sync + 'static> Looks for Shared<T> {
             let mut status = Status::clone(&self.status.load());
             status.looked = system(now);
             let fresh = fresh.map(|(config, changed)| {
+                counters::reload(true);
                 status.generation += 1;
                 status.loaded = status.looked;
                 for part in changed {

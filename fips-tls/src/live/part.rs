@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use rustls::pki_types::UnixTime;
 
 use super::status::{PartStatus, Refused};
+use crate::counters;
 
 /// An identity or a trust made of watched files.
 pub struct Part<T> {
@@ -112,6 +113,7 @@ pub(super) fn note_refusal(
     match refused {
         Some(known) if known.reason == reason => known.last = at,
         _ => {
+            counters::reload(false);
             tracing::warn!(
                 part,
                 reason,
