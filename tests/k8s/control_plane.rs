@@ -15,6 +15,7 @@
 mod agent;
 mod csr;
 mod identities;
+mod kube_client;
 mod kubectl;
 mod layout;
 mod load;
@@ -38,11 +39,12 @@ type Outcome<T = ()> = Result<T, String>;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    let (mut fipsctl, mut programs, mut keep) = (None, None, false);
+    let (mut fipsctl, mut kube_client, mut programs, mut keep) = (None, None, None, false);
     let mut layouts = Vec::new();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--fipsctl" => fipsctl = arguments.next().map(PathBuf::from),
+            "--kube-client" => kube_client = arguments.next().map(PathBuf::from),
             "--programs" => programs = arguments.next().map(PathBuf::from),
             "--keep" => keep = true,
             name => match Layout::named(name) {
@@ -51,7 +53,8 @@ fn main() -> ExitCode {
             },
         }
     }
-    let (Some(fipsctl), Some(programs)) = (fipsctl, programs) else {
+    let (Some(fipsctl), Some(kube_client), Some(programs)) = (fipsctl, kube_client, programs)
+    else {
         return usage();
     };
     if layouts.is_empty() {
@@ -60,7 +63,7 @@ fn main() -> ExitCode {
     let began = Instant::now();
     for layout in layouts {
         let name = layout.name;
-        let mut run = match Run::new(layout, &fipsctl, &programs) {
+        let mut run = match Run::new(layout, &fipsctl, &kube_client, &programs) {
             Ok(run) => run,
             Err(why) => {
                 eprintln!("k8s-test: {name}: {why}");
@@ -84,7 +87,10 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: kubernetes --fipsctl PATH --programs FOLDER [--keep] [rke2] [kubeadm]");
+    eprintln!(
+        "usage: kubernetes --fipsctl PATH --kube-client PATH --programs FOLDER [--keep] [rke2] \
+         [kubeadm]"
+    );
     ExitCode::from(2)
 }
 
@@ -99,6 +105,7 @@ fn test(run: &mut Run) -> Outcome {
     identities::bind_administrators(run)?;
     identities::nodes(run)?;
     identities::check(run)?;
+    kube_client::check(run)?;
 
     run.begin("who may not in at all");
     strangers::check(run)?;
@@ -117,6 +124,7 @@ fn test(run: &mut Run) -> Outcome {
     run.begin("the authorities rotated while clients write");
     rotation::authorities(run)?;
     identities::check(run)?;
+    kube_client::check(run)?;
     strangers::check(run)?;
     csr::check(run)?;
     tokens.check(run)

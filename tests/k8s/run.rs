@@ -26,6 +26,7 @@ pub(crate) struct Run {
     pub(crate) root: PathBuf,
     pub(crate) ports: Ports,
     fipsctl: PathBuf,
+    pub(crate) kube_client: PathBuf,
     programs: PathBuf,
     // Before the folder they write to, so that they end first.
     components: Vec<Component>,
@@ -44,7 +45,12 @@ pub(crate) struct Ports {
 }
 
 impl Run {
-    pub(crate) fn new(layout: Layout, fipsctl: &Path, programs: &Path) -> Outcome<Self> {
+    pub(crate) fn new(
+        layout: Layout,
+        fipsctl: &Path,
+        kube_client: &Path,
+        programs: &Path,
+    ) -> Outcome<Self> {
         let guard = tempfile::Builder::new()
             .prefix("fips-k8s-")
             .tempdir()
@@ -60,6 +66,7 @@ impl Run {
             root,
             ports: Ports::free()?,
             fipsctl: absolute(fipsctl)?,
+            kube_client: absolute(kube_client)?,
             programs: absolute(programs)?,
             components: Vec::new(),
             folder,
