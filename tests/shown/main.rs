@@ -3,6 +3,7 @@
 //!
 //! The types are read from the sources, so that a new one fails here until it has its place.
 
+mod connections;
 mod finder;
 mod tokens;
 mod types;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Display};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::Arc;
 
 use fips_boundary::certs::catalogue::{Catalogue, Options, Program};
 use fips_boundary::certs::crl::{RevocationListParams, RevocationReason};
@@ -16,10 +16,7 @@ use fips_boundary::certs::sealing::{
     self, Binding, FileKey, Passphrase, Secret, envelope, open_k3s_bootstrap,
 };
 use fips_boundary::certs::store::{Change, DirStore, EntryPath, Secrecy};
-use fips_boundary::certs::{
-    self, Authority, AuthorityParams, Certificate, Clock, LeafParams, Pki, SecretSource, Subject,
-    SubjectAltName, SystemClock, Usages,
-};
+use fips_boundary::certs::{self, Certificate, Clock, Pki, SecretSource, SystemClock};
 use fips_boundary::core::agreement::{Curve, EphemeralKey};
 use fips_boundary::core::digest::{Algorithm, Context};
 use fips_boundary::core::hkdf::Prk;
@@ -29,18 +26,8 @@ use fips_boundary::core::record::{Cipher, Opener, Protocol, Sealer};
 use fips_boundary::core::seal::SealingKey;
 use fips_boundary::core::signing::PrivateKey;
 use fips_boundary::core::{self, Boundary, Diagnostic, Requirements, hmac, pbkdf2, pem, random};
-use fips_boundary::tls::adapter::hyper::HttpsConnector;
-use fips_boundary::tls::adapter::tokio::{Acceptor, Connector};
-use fips_boundary::tls::live::{PartStatus, TrustFiles, Watched};
-use fips_boundary::tls::{
-    self, ClientConfig, FleetKeys, Identities, Identity, Profile, ServerConfig, Session, Trust,
-    Version,
-};
-use rustls::{ClientConnection, KeyLog, ServerConnection};
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::Serialize;
-
-use crate::wire::carry;
 
 /// What one type's values show, and by which traits they were asked.
 #[derive(Default)]
@@ -82,14 +69,14 @@ impl Values {
         self.secrets.push(secret.to_vec());
     }
 
-    fn random<const N: usize>(&mut self) -> [u8; N] {
+    pub(crate) fn random<const N: usize>(&mut self) -> [u8; N] {
         let secret = random::bytes().unwrap();
         self.secret(&secret);
         secret
     }
 
     /// A key, its PKCS#8 and its PEM.
-    fn key(&mut self, boundary: &Boundary) -> (PrivateKey, Vec<u8>, String) {
+    pub(crate) fn key(&mut self, boundary: &Boundary) -> (PrivateKey, Vec<u8>, String) {
         let key = key::generate(boundary, KeyType::P256).unwrap();
         let der = key.to_pkcs8().unwrap().to_vec();
         self.secret(scalar(&der));
@@ -105,7 +92,7 @@ fn scalar(pkcs8: &[u8]) -> &[u8] {
 }
 
 /// A PEM text of a key, broken in each way that leaves its secret in it.
-fn broken(text: &str) -> Vec<String> {
+pub(crate) fn broken(text: &str) -> Vec<String> {
     let body = text.find("\n").unwrap() + 1;
     let mut broken: Vec<_> = (body..text.len() - 1)
         .step_by(7)
@@ -129,7 +116,7 @@ pub(crate) fn all() -> Values {
     let work = tempfile::tempdir().unwrap();
     let mut values = Values::default();
     of_core(&mut values, &boundary);
-    of_tls(&mut values, &boundary, work.path());
+    crate::connections::of_tls(&mut values, &boundary, work.path());
     of_certs(&mut values, &boundary, work.path());
     crate::tokens::of_tokens(&mut values, &boundary, work.path());
     of_sealing(&mut values, &boundary);
@@ -213,204 +200,6 @@ fn of_core(values: &mut Values, boundary: &Boundary) {
         if let core::Error::Guard { guard, .. } = error {
             values.error("fips_core::error::Guard", &guard);
         }
-    }
-}
-
-/// Secrets of connections, as rustls tells them.
-#[derive(Debug, Default)]
-struct Heard(Mutex<Vec<Vec<u8>>>);
-
-impl KeyLog for Heard {
-    fn log(&self, _: &str, _: &[u8], secret: &[u8]) {
-        self.0.lock().unwrap().push(secret.to_vec());
-    }
-}
-
-struct Pair {
-    chain: String,
-    key: String,
-}
-
-fn of_tls(values: &mut Values, boundary: &Boundary, work: &Path) {
-    let day = std::time::Duration::from_secs(86_400);
-    let (key, ..) = values.key(boundary);
-    let authority: Authority = AuthorityParams::new(Subject::new("shown").unwrap(), 9 * day)
-        .self_signed(key, &SystemClock)
-        .unwrap();
-    let mut pair = || {
-        let (key, _, text) = values.key(boundary);
-        let leaf = LeafParams::new(Subject::new("leaf").unwrap(), Usages::ServerAndClient, day)
-            .with_names([SubjectAltName::dns("localhost").unwrap()])
-            .signed_by(&key, &authority, &SystemClock)
-            .unwrap();
-        Pair {
-            chain: leaf.to_pem(),
-            key: text,
-        }
-    };
-    let (pair, other) = (pair(), pair());
-    values.debug("fips_certs::issue::authority::Authority", &authority);
-    let trust = || Trust::from_pem(authority.certificate().to_pem()).unwrap();
-    let identity = || Identity::from_pem(boundary, &pair.chain, &pair.key).unwrap();
-    values.debug("fips_tls::identity::Identity", &identity());
-    let identities = Identities::new().with_default(identity()).unwrap();
-    values.debug("fips_tls::identities::Identities", &identities);
-    of_live(
-        values,
-        boundary,
-        work,
-        &pair,
-        &authority.certificate().to_pem(),
-    );
-
-    for version in [Version::Tls12, Version::Tls13] {
-        let profile = || Profile::sp800_52r2().narrowed_to(version).unwrap();
-        let builder = ClientConfig::builder(boundary, profile())
-            .with_trust(trust())
-            .with_identity(identity());
-        values.debug("fips_tls::client::ClientBuilder", &builder);
-        values.debug("fips_tls::client::ClientReady", &builder);
-        let client = builder.build().unwrap();
-        let builder = ServerConfig::builder(boundary, profile()).with_identity(identity());
-        values.debug("fips_tls::server::WantsClientAuthentication", &builder);
-        let builder = builder.with_client_trust(trust());
-        values.debug("fips_tls::server::ServerBuilder", &builder);
-        values.debug("fips_tls::server::ServerReady", &builder);
-        let server = builder.build().unwrap();
-
-        let heard = Arc::new(Heard::default());
-        let mut listening = (*client.rustls()).clone();
-        listening.key_log = Arc::clone(&heard) as Arc<dyn KeyLog>;
-        let listening = Arc::new(listening);
-        for resumed in [false, true] {
-            let name = ServerName::try_from("localhost").unwrap();
-            let mut from = ClientConnection::new(Arc::clone(&listening), name).unwrap();
-            let mut to = ServerConnection::new(server.rustls()).unwrap();
-            while from.is_handshaking() || to.is_handshaking() {
-                carry(&mut from, &mut to);
-            }
-            carry(&mut from, &mut to);
-            let session = Session::of(&from).unwrap();
-            assert_eq!(session.resumed, resumed);
-            values.debug("fips_tls::session::Session", &session);
-        }
-        // They hold sessions and the keys of tickets by now.
-        values.debug("fips_tls::client::ClientConfig", &client);
-        values.debug("fips_tls::server::ServerConfig", &server);
-        let connector = Connector::new(client.clone());
-        values.debug("fips_tls::adapter::tokio::connector::Connector", &connector);
-        values.debug(
-            "fips_tls::adapter::hyper::connector::HttpsConnector",
-            &HttpsConnector::new(connector),
-        );
-        let acceptor = Acceptor::new(server.clone());
-        values.debug("fips_tls::adapter::tokio::acceptor::Acceptor", &acceptor);
-        values.secrets.append(&mut heard.0.lock().unwrap());
-    }
-
-    let keys = FleetKeys::generate(boundary).unwrap().rotated().unwrap();
-    let bytes = keys.to_bytes();
-    bytes[19..].chunks(32).for_each(|root| values.secret(root));
-    values.debug("fips_tls::fleet::FleetKeys", &keys);
-    let mut fleet_errors = Vec::new();
-    for place in 0..bytes.len() {
-        let mut bent = bytes.clone();
-        bent[place] ^= 1;
-        // One that counts alone, or a root, is as good as it was.
-        fleet_errors.extend(FleetKeys::from_bytes(boundary, &bent).err());
-        fleet_errors.extend(FleetKeys::from_bytes(boundary, &bytes[..place]).err());
-    }
-    let mut same = bytes.clone();
-    same.copy_within(19..51, 51);
-    fleet_errors.extend(FleetKeys::from_bytes(boundary, &same).err());
-
-    let file = |name: &str, text: &str, mode| {
-        let path: PathBuf = work.join(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        path
-    };
-    let chain = file("chain", &pair.chain, 0o644);
-    let open_key = file("open.key", &pair.key, 0o644);
-    let torn_key = file("torn.key", &pair.key[..pair.key.len() - 30], 0o600);
-    let mut errors = vec![
-        Identity::from_files(boundary, &chain, &open_key).unwrap_err(),
-        Identity::from_files(boundary, &chain, &torn_key).unwrap_err(),
-        Identity::from_pem(boundary, &pair.chain, &other.key).unwrap_err(),
-        Identity::from_pem(boundary, &pair.key, &pair.key).unwrap_err(),
-        Identity::from_pem(
-            boundary,
-            pair.key.replace("PRIVATE KEY", "CERTIFICATE"),
-            &pair.key,
-        )
-        .unwrap_err(),
-        Trust::from_pem(&pair.key).unwrap_err(),
-        Trust::from_file(&torn_key).unwrap_err(),
-    ];
-    for key in broken(&pair.key) {
-        // A broken public half or version is one that the module may pass over.
-        errors.extend(Identity::from_pem(boundary, &pair.chain, &key).err());
-        errors.extend(Trust::from_pem(&key).err());
-    }
-    errors.append(&mut fleet_errors);
-    for error in errors {
-        values.error("fips_tls::error::Error", &error);
-        match error {
-            tls::Error::Identity(fault) => values.error("fips_tls::error::IdentityFault", &fault),
-            tls::Error::Pem { fault, .. } => values.error("fips_tls::error::PemFault", &fault),
-            _ => {}
-        }
-    }
-}
-
-/// Files with a key that is torn, where a list should be and where an anchor should be.
-fn of_live(values: &mut Values, boundary: &Boundary, work: &Path, pair: &Pair, ca: &str) {
-    let file = |name: &str, text: &str| {
-        let path: PathBuf = work.join(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        path
-    };
-    let (chain, key) = (file("live", &pair.chain), file("live.key", &pair.key));
-    let anchors = file("live.ca", ca);
-    let mut files = Watched::new(boundary).with_settling(std::time::Duration::ZERO);
-    let node = files.identity(chain, key).unwrap();
-    files.trust(TrustFiles::new(anchors)).unwrap();
-    values.debug("fips_tls::live::part::Part", &node);
-    values.debug("fips_tls::live::config::Watched", &files);
-    let boundary = *boundary;
-    let live = files
-        .start(move || {
-            ServerConfig::builder(&boundary, Profile::default())
-                .with_identity(node.current())
-                .without_client_authentication()
-                .build()
-        })
-        .unwrap();
-    file("live.key", &pair.key[..pair.key.len() - 30]);
-    file("live.ca", &pair.key);
-    let status = live.reload();
-    values.debug("fips_tls::live::config::Live", &live);
-    values.error("fips_tls::live::status::Status", &status);
-    values.data("fips_tls::live::status::Status", &status);
-    for part in &status.parts {
-        values.data("fips_tls::live::status::PartStatus", part);
-        let refused = match part {
-            PartStatus::Identity(part) => {
-                values.error("fips_tls::live::status::IdentityStatus", part);
-                values.data("fips_tls::live::status::IdentityStatus", part);
-                values.data("fips_tls::live::status::ServedLeaf", &part.served);
-                part.refused.clone().unwrap()
-            }
-            PartStatus::Trust(part) => {
-                values.error("fips_tls::live::status::TrustStatus", part);
-                values.data("fips_tls::live::status::TrustStatus", part);
-                part.refused[0].1.clone()
-            }
-            part => panic!("{part:?}"),
-        };
-        values.error("fips_tls::live::status::Refused", &refused);
-        values.data("fips_tls::live::status::Refused", &refused);
     }
 }
 

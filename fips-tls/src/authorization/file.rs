@@ -11,7 +11,6 @@ use super::spiffe::{SpiffeFault, SpiffeId, TrustDomain};
 use super::{Authorization, PeerRule};
 use crate::error::Error;
 use crate::name::one_line;
-use crate::text_file;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -130,7 +129,7 @@ impl Authorization {
     /// Also [`Error::File`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let text = text_file::read(path)?;
+        let text = crate::file::read_text(path)?;
         Self::from_toml(&text).map_err(|fault| Error::from(fault).in_file(path))
     }
 }
