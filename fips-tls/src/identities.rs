@@ -1,8 +1,7 @@
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::pki_types::{DnsName, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
@@ -10,6 +9,7 @@ use crate::error::{Error, IdentityFault};
 use crate::identity::Identity;
 use crate::name;
 use crate::policy::{Profile, PublicKey};
+use crate::server_name::{Name, NameMap};
 
 /// What a server shows, by the name its client asks for (server name indication, RFC 6066 §3).
 ///
@@ -42,9 +42,7 @@ pub struct Identities {
 /// Where in the list the identities of each name are.
 #[derive(Clone, Default)]
 struct Places {
-    exact: HashMap<Box<str>, Vec<usize>>,
-    /// By what follows `*.`.
-    wildcards: HashMap<Box<str>, Vec<usize>>,
+    by_name: NameMap<Vec<usize>>,
     defaults: Vec<usize>,
 }
 
@@ -100,10 +98,7 @@ impl Identities {
                 }
                 .into());
             }
-            let places = match parsed {
-                Name::Exact(name) => self.places.exact.entry(name).or_default(),
-                Name::Wildcard(name) => self.places.wildcards.entry(name).or_default(),
-            };
+            let places = self.places.by_name.entry(parsed).or_default();
             add(places, &self.all, place, &identity, name)?;
         }
         self.all.push(identity);
@@ -207,31 +202,6 @@ fn covers(identity: &Identity, name: &Name) -> bool {
     }
 }
 
-/// A DNS name in lower case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Name {
-    Exact(Box<str>),
-    /// What follows `*.`.
-    Wildcard(Box<str>),
-}
-
-impl Name {
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        let lower = name.to_ascii_lowercase();
-        let dns = |name: &str| {
-            // RFC 6066 §3: without the dot at the end.
-            let is_one = DnsName::try_from(name).is_ok() && !name.ends_with('.');
-            is_one.then(|| Box::from(name))
-        };
-        match lower.strip_prefix("*.") {
-            // One label alone would be a wildcard for a whole top-level domain.
-            Some(rest) if rest.contains('.') => dns(rest).map(Self::Wildcard),
-            Some(_) => None,
-            None => dns(&lower).map(Self::Exact),
-        }
-    }
-}
-
 // A configuration's debug form is looked through when it is checked: a thousand chains would be
 // in the way.
 impl fmt::Debug for Identities {
@@ -254,25 +224,13 @@ impl ResolvesServerCert for ByName {
             let mut keys = places.iter().filter_map(|place| self.keys.get(*place));
             keys.find(|key| key.key.choose_scheme(schemes).is_some())
         };
-        let Places {
-            exact,
-            wildcards,
-            defaults,
-        } = &self.places;
-        let found = match hello.server_name() {
-            None => fitting(defaults),
-            Some(name) => {
-                let name = name.to_ascii_lowercase();
-                let whole = exact.get(&*name);
-                let rest = name.split_once('.').map(|(_, rest)| rest);
-                let wildcard = rest.and_then(|rest| wildcards.get(rest));
-                match (whole, wildcard) {
-                    (None, None) => fitting(defaults),
-                    (whole, wildcard) => whole
-                        .and_then(|places| fitting(places))
-                        .or_else(|| wildcard.and_then(|places| fitting(places))),
-                }
-            }
+        let Places { by_name, defaults } = &self.places;
+        let named = hello.server_name().into_iter();
+        let mut named = named.flat_map(|name| by_name.find(name)).peekable();
+        let found = if named.peek().is_none() {
+            fitting(defaults)
+        } else {
+            named.find_map(|places| fitting(places))
         };
         found.cloned()
     }

@@ -12,33 +12,29 @@ use rustls::sign::CertifiedKey;
 
 use crate::certificate;
 use crate::check::ConfigFault;
-use crate::identities::Name;
 use crate::identity::Identity;
 use crate::name;
 use crate::policy::Profile;
+use crate::server_name::{Name, NameMap};
 
 /// Where in a list what belongs to a server's name is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ByPeer {
-    exact: HashMap<Box<str>, usize>,
-    /// By what follows `*.`.
-    wildcards: HashMap<Box<str>, usize>,
+    names: NameMap<usize>,
     addresses: HashMap<IpAddr, usize>,
 }
 
 impl ByPeer {
     pub(crate) fn add(&mut self, peer: &str, place: usize) -> Result<(), ConfigFault> {
-        let before = match (peer.parse(), Name::parse(peer)) {
-            (Ok(address), _) => self.addresses.insert(address, place),
-            (_, Some(Name::Exact(name))) => self.exact.insert(name, place),
-            (_, Some(Name::Wildcard(name))) => self.wildcards.insert(name, place),
+        let there = match (peer.parse(), Name::parse(peer)) {
+            (Ok(address), _) => self.addresses.entry(address).or_insert(place),
+            (_, Some(name)) => self.names.entry(name).or_insert(place),
             (_, None) => return Err(ConfigFault::PeerName(name::one_line(peer, 256))),
         };
-        match before {
-            Some(before) if before != place => {
-                Err(ConfigFault::PeerNameTwice(name::one_line(peer, 256)))
-            }
-            _ => Ok(()),
+        if *there == place {
+            Ok(())
+        } else {
+            Err(ConfigFault::PeerNameTwice(name::one_line(peer, 256)))
         }
     }
 
@@ -46,14 +42,10 @@ impl ByPeer {
         match peer {
             ServerName::IpAddress(address) => self.addresses.get(&IpAddr::from(*address)).copied(),
             name => {
-                let name = name.to_str().to_ascii_lowercase();
+                let name = name.to_str();
                 // The same name with the root's dot (RFC 1034 §3.1).
                 let name = name.strip_suffix('.').unwrap_or(&name);
-                let wildcard = || {
-                    let (_, rest) = name.split_once('.')?;
-                    self.wildcards.get(rest)
-                };
-                self.exact.get(name).or_else(wildcard).copied()
+                self.names.find(name).next().copied()
             }
         }
     }

@@ -1,4 +1,3 @@
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,11 +8,15 @@ use x509_parser::certificate::X509Certificate;
 
 use crate::certificate;
 use crate::error::{Error, PemFault, TrustFault};
+use crate::file;
 use crate::name;
 use crate::policy::Profile;
 use crate::revocation::{IssuerFacts, Revocation};
 
 const WHAT: &str = "trust";
+
+/// The most bytes of a file of anchors: a bundle of a whole web's roots is below it.
+pub(crate) const MOST_BYTES: u64 = 4 << 20;
 
 /// The CAs whose leaves are taken, at least one, each a CA the policy allows, and what they have
 /// revoked.
@@ -29,7 +32,7 @@ const WHAT: &str = "trust";
 /// the gate is open, and in any case when a configuration is built.
 #[derive(Clone, Debug)]
 pub struct Trust {
-    certificates: Vec<CertificateDer<'static>>,
+    certificates: Arc<[CertificateDer<'static>]>,
     roots: Arc<RootCertStore>,
     /// In the order of `roots`.
     anchors: Arc<[Anchor]>,
@@ -60,14 +63,10 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// Also [`Error::File`].
+    /// Also [`Error::File`], for a file larger than 4 MiB too.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let pem = fs::read(path).map_err(|source| Error::File {
-            path: path.to_owned(),
-            source,
-        })?;
-        Self::from_pem(pem).map_err(|error| error.in_file(path))
+        Self::from_pem(file::read(path, MOST_BYTES)?).map_err(|error| error.in_file(path))
     }
 
     /// As [`from_pem`](Self::from_pem), from DER.
@@ -86,12 +85,13 @@ impl Trust {
         let mut roots = RootCertStore::empty();
         let mut anchors = Vec::new();
         for (position, der) in certificates.iter().enumerate() {
-            let subject = || {
-                certificate::parse(der)
-                    .map(|certificate| name::in_error(&name::distinguished(certificate.subject())))
-                    .unwrap_or_default()
-            };
-            if !certificate::parse(der).is_ok_and(|certificate| certificate.is_ca()) {
+            let certificate = certificate::parse(der).map_err(|()| TrustFault::Unusable {
+                position,
+                subject: String::new(),
+                reason: "it does not parse".to_owned(),
+            })?;
+            let subject = || name::in_error(&name::distinguished(certificate.subject()));
+            if !certificate.is_ca() {
                 return Err(TrustFault::NotACa {
                     position,
                     subject: subject(),
@@ -105,7 +105,7 @@ impl Trust {
                     subject: subject(),
                     reason: error.to_string(),
                 })?;
-            if let (Some(root), Ok(certificate)) = (roots.roots.last(), certificate::parse(der)) {
+            if let Some(root) = roots.roots.last() {
                 let (not_before, not_after) = certificate::validity(&certificate);
                 anchors.push(Anchor {
                     facts: IssuerFacts::new(&root.subject, &certificate),
@@ -115,7 +115,7 @@ impl Trust {
             }
         }
         Ok(Self {
-            certificates,
+            certificates: certificates.into(),
             roots: Arc::new(roots),
             anchors: anchors.into(),
             revocation: None,

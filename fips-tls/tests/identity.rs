@@ -56,6 +56,8 @@ fn a_file_without_an_end_or_of_any_size_is_refused() {
     for endless in [sparse.as_path(), Path::new("/dev/zero")] {
         let error = Identity::from_files(&boundary(), endless, &sparse).unwrap_err();
         assert!(error.to_string().contains("larger than"), "{error}");
+        let error = Trust::from_file(endless).unwrap_err();
+        assert!(error.to_string().contains("larger than"), "{error}");
     }
 }
 

@@ -13,11 +13,8 @@ use crate::error::{Error, RevocationFault, TrustFault};
 use crate::name;
 use crate::peer::PeerIdentity;
 use crate::revocation::{self, Revocation};
-use crate::trust::Trust;
+use crate::trust::{self, Trust};
 use crate::{certificate, links};
-
-/// The most bytes of a file of anchors: a bundle of a whole web's roots is below it.
-const MOST_ANCHORS: u64 = 4 << 20;
 
 /// The files of a trust: anchors, and lists of what they have revoked.
 #[derive(Clone, Debug)]
@@ -65,15 +62,15 @@ struct Piece<V> {
     refused: Option<Refused>,
 }
 
-type Anchors = Vec<CertificateDer<'static>>;
 /// What a swap exchanges: the pieces' values and digests.
-type Values = (Arc<Trust>, (Anchors, [u8; 32]), Vec<(Revocation, [u8; 32])>);
+type Values = (Arc<Trust>, (Trust, [u8; 32]), Vec<(Revocation, [u8; 32])>);
 
 pub(super) struct TrustPart {
     settling: Settling,
     unlisted_pass: bool,
     value: Arc<ArcSwap<Trust>>,
-    anchors: Piece<Anchors>,
+    /// Without lists.
+    anchors: Piece<Trust>,
     lists: Vec<Piece<Revocation>>,
     before: Option<Values>,
     /// Of the pieces together.
@@ -86,16 +83,18 @@ impl TrustPart {
         settling: Settling,
         now: UnixTime,
     ) -> Result<Self, Error> {
-        let anchors = Piece::load(files.anchors, MOST_ANCHORS, settling, |path, content| {
-            judge_anchors(path, content, now)
-        })?;
-        let trust = Trust::from_der(anchors.value.clone())?;
+        let anchors = Piece::load(
+            files.anchors,
+            trust::MOST_BYTES,
+            settling,
+            |path, content| judge_anchors(path, content, now),
+        )?;
         let lists = files
             .lists
             .into_iter()
             .map(|path| {
                 Piece::load(path, revocation::MOST_BYTES, settling, |path, content| {
-                    judge_lists(path, content, &trust, now)
+                    judge_lists(path, content, &anchors.value, now)
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
@@ -153,14 +152,10 @@ impl Changes for TrustPart {
         let mut changed = self.anchors.look(self.settling, now, |path, content, _| {
             judge_anchors(path, content, now)
         });
-        // They were judged before.
-        let Ok(trust) = Trust::from_der(self.anchors.value.clone()) else {
-            self.set_values(before);
-            return false;
-        };
+        let trust = &self.anchors.value;
         for piece in &mut self.lists {
             changed |= piece.look(self.settling, now, |path, content, served| {
-                let fresh = judge_lists(path, content, &trust, now)?;
+                let fresh = judge_lists(path, content, trust, now)?;
                 judge_succession(path, served, &fresh, self.unlisted_pass)?;
                 Ok(fresh)
             });
@@ -200,7 +195,7 @@ impl Changes for TrustPart {
         tracing::info!(
             generation,
             part = self.name(),
-            anchors = self.anchors.value.len(),
+            anchors = self.anchors.value.certificates().len(),
             lists = self
                 .lists
                 .iter()
@@ -226,6 +221,7 @@ impl Changes for TrustPart {
             anchors: self
                 .anchors
                 .value
+                .certificates()
                 .iter()
                 .filter_map(AnchorStatus::new)
                 .collect(),
@@ -324,13 +320,13 @@ fn settled(settling: Settling, file: &mut Watch) -> Result<Content, Error> {
 }
 
 /// Anchors of which one is valid, at least.
-fn judge_anchors(path: &Path, content: &Content, now: UnixTime) -> Result<Anchors, Error> {
+fn judge_anchors(path: &Path, content: &Content, now: UnixTime) -> Result<Trust, Error> {
     let judged = Trust::from_pem(&content.bytes).and_then(|trust| {
         let anchors = trust.certificates();
         if !anchors.iter().any(|anchor| links::is_valid_at(anchor, now)) {
             return Err(TrustFault::NoneValid.into());
         }
-        Ok(anchors.to_vec())
+        Ok(trust)
     });
     judged.map_err(|error| error.in_file(path))
 }
@@ -388,11 +384,11 @@ fn judge_succession(
 }
 
 fn together(
-    anchors: &Piece<Anchors>,
+    anchors: &Piece<Trust>,
     lists: &[Piece<Revocation>],
     unlisted_pass: bool,
 ) -> Result<Trust, Error> {
-    let trust = Trust::from_der(anchors.value.clone())?;
+    let trust = anchors.value.clone();
     if lists.is_empty() {
         return Ok(trust);
     }

@@ -1,10 +1,10 @@
 use rustls::pki_types::UnixTime;
 use webpki::{Cert, Error};
+use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
 
 use super::list::{RevocationList, uris};
 use super::{IssuerFacts, Revocation};
-use crate::certificate;
 
 /// What a certificate is in its chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,11 +14,11 @@ pub(crate) enum Role {
 }
 
 impl Revocation {
-    /// Asks the lists of `issuer` about `certificate`, which it signed: until when the answer
-    /// holds, or `None` where there is none and that is allowed.
+    /// Asks the lists of `issuer` about a certificate, which it signed, as two parsers have it:
+    /// until when the answer holds, or `None` where there is none and that is allowed.
     pub(crate) fn judge(
         &self,
-        certificate: &Cert<'_>,
+        (certificate, parsed): (&Cert<'_>, &X509Certificate<'_>),
         role: Role,
         issuer: &IssuerFacts,
         now: UnixTime,
@@ -35,7 +35,7 @@ impl Revocation {
         if !issuer.signs_lists {
             return Err(Error::IssuerNotCrlSigner);
         }
-        let places = places(certificate)?;
+        let places = places(parsed);
         let (mut any_signed, mut until, mut scopes) = (false, None, Vec::new());
         for list in named {
             if !list.is_signed_by(issuer) {
@@ -86,10 +86,8 @@ fn speaks_of(list: &RevocationList, role: Role, places: &[String]) -> bool {
 
 /// Where a certificate says its lists are (RFC 5280 §4.2.1.13), apart from those of another
 /// issuer or of some reasons.
-fn places(certificate: &Cert<'_>) -> Result<Vec<String>, Error> {
-    let der = certificate.der();
-    let parsed = certificate::parse(&der).map_err(|()| Error::BadDer)?;
-    let places = parsed
+fn places(certificate: &X509Certificate<'_>) -> Vec<String> {
+    certificate
         .extensions()
         .iter()
         .filter_map(|extension| match extension.parsed_extension() {
@@ -100,6 +98,5 @@ fn places(certificate: &Cert<'_>) -> Result<Vec<String>, Error> {
         .filter(|point| point.crl_issuer.is_none() && point.reasons.is_none())
         .filter_map(|point| point.distribution_point.as_ref())
         .flat_map(uris)
-        .collect();
-    Ok(places)
+        .collect()
 }

@@ -4,14 +4,13 @@ mod issuer;
 mod judge;
 mod list;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateRevocationListDer;
 
 use crate::error::{Error, PemFault, RevocationFault};
+use crate::file;
 use crate::policy::Profile;
 
 pub(crate) use issuer::IssuerFacts;
@@ -85,24 +84,18 @@ impl Revocation {
     ///
     /// Also [`Error::File`], for a file larger than 64 MiB too.
     pub fn from_files<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<Self, Error> {
-        let mut all = Vec::new();
-        for path in paths {
-            let path = path.as_ref();
-            let content = read(path).map_err(|source| Error::File {
-                path: path.to_owned(),
-                source,
-            })?;
-            let lists = Self::from_content(&content);
-            all.extend(lists.map_err(|error| error.in_file(path))?.lists);
-        }
-        if all.is_empty() {
+        let lists = paths
+            .into_iter()
+            .map(|path| {
+                let path = path.as_ref();
+                let content = file::read(path, MOST_BYTES)?;
+                Self::from_content(&content).map_err(|error| error.in_file(path))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        if lists.is_empty() {
             return Self::from_der(Vec::new());
         }
-        newest_first(&mut all);
-        Ok(Self {
-            lists: all,
-            unlisted_pass: false,
-        })
+        Ok(Self::of_all(&lists))
     }
 
     /// The same lists, and issuers without one are passed over: for trust in several authorities
@@ -137,9 +130,11 @@ impl Revocation {
     }
 
     /// The lists of several, with what is known of them.
-    #[cfg(feature = "live")]
-    pub(crate) fn of_all<'a>(several: impl Iterator<Item = &'a Self>) -> Self {
-        let mut lists: Vec<_> = several.flat_map(|one| one.lists.iter().cloned()).collect();
+    pub(crate) fn of_all<'a>(several: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut lists: Vec<_> = several
+            .into_iter()
+            .flat_map(|one| one.lists.iter().cloned())
+            .collect();
         newest_first(&mut lists);
         Self {
             lists,
@@ -205,18 +200,4 @@ fn lists_of_pem(pem: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>
             what: WHAT,
             fault: PemFault::Malformed(why),
         })
-}
-
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    File::open(path)?
-        .take(MOST_BYTES + 1)
-        .read_to_end(&mut content)?;
-    if content.len() as u64 > MOST_BYTES {
-        return Err(std::io::Error::new(
-            std::io::ErrorKind::FileTooLarge,
-            format!("larger than {MOST_BYTES} bytes: give the lists of fewer authorities a file"),
-        ));
-    }
-    Ok(content)
 }

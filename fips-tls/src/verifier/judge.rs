@@ -42,6 +42,7 @@ impl Judge {
     pub(super) fn new(
         profile: &Profile,
         trust: &Trust,
+        authorization: Option<&Authorization>,
         algorithms: WebPkiSupportedAlgorithms,
         purpose: Purpose,
     ) -> Self {
@@ -50,15 +51,8 @@ impl Judge {
             trust: trust.clone(),
             algorithms,
             purpose,
-            authorization: None,
-            cache: ChainCache::default(),
-        }
-    }
-
-    pub(super) fn with_authorization(self, authorization: Option<&Authorization>) -> Self {
-        Self {
             authorization: authorization.cloned(),
-            ..self
+            cache: ChainCache::default(),
         }
     }
 
@@ -216,7 +210,7 @@ impl Judge {
         let Some(revocation) = self.trust.revocation() else {
             return Ok(window);
         };
-        let until = revocation.judge(certificate, role, issuer, now)?;
+        let until = revocation.judge((certificate, &parsed), role, issuer, now)?;
         Ok(until.map_or(window, |until| window.and_before(until)))
     }
 

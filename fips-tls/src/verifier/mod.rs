@@ -47,9 +47,8 @@ impl PolicyServerVerifier {
         authorization: Option<&Authorization>,
     ) -> Self {
         let algorithms = provider.signature_verification_algorithms;
-        let judge = Judge::new(profile, trust, algorithms, Purpose::Server);
         Self {
-            judge: judge.with_authorization(authorization),
+            judge: Judge::new(profile, trust, authorization, algorithms, Purpose::Server),
             number: next_number(),
         }
     }
@@ -76,9 +75,8 @@ impl PolicyClientVerifier {
         authorization: Option<&Authorization>,
     ) -> Self {
         let algorithms = provider.signature_verification_algorithms;
-        let judge = Judge::new(profile, trust, algorithms, Purpose::Client);
         Self {
-            judge: judge.with_authorization(authorization),
+            judge: Judge::new(profile, trust, authorization, algorithms, Purpose::Client),
             authorities: trust.roots().subjects(),
             number: next_number(),
         }

@@ -12,7 +12,6 @@ use super::{Profile, Row};
 use crate::error::Error;
 use crate::name::one_line;
 use crate::policy::{Group, KeyRule, Scheme, Suite, Version};
-use crate::text_file;
 
 /// The most bits of an RSA key that the module verifies with.
 const MOST_RSA_BITS: u32 = 8192;
@@ -141,7 +140,7 @@ impl Profile {
     /// Also [`Error::File`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let text = text_file::read(path)?;
+        let text = crate::file::read_text(path)?;
         Self::from_toml(&text).map_err(|error| Error::from(error).in_file(path))
     }
 
