@@ -2,8 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use fips_tls::{Explanation, Session};
@@ -29,7 +28,9 @@ pub type Served = (Session, HandshakeKind);
 /// Our server, for as many connections as come.
 pub struct Acceptor {
     address: SocketAddr,
-    stop: Arc<AtomicBool>,
+    /// Where the connection that ends the server comes from: a peer that gave up may have one
+    /// before it that nobody has taken yet.
+    last: Arc<Mutex<Option<SocketAddr>>>,
     served: JoinHandle<Vec<Result<Option<Served>, String>>>,
 }
 
@@ -37,13 +38,13 @@ impl Acceptor {
     pub fn start(config: Arc<ServerConfig>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
+        let last = Arc::new(Mutex::new(None));
+        let ends = Arc::clone(&last);
         let served = thread::spawn(move || {
             let mut served = Vec::new();
             loop {
-                let (socket, _) = listener.accept().unwrap();
-                if stopped.load(Ordering::SeqCst) {
+                let (socket, from) = listener.accept().unwrap();
+                if *ends.lock().unwrap() == Some(from) {
                     return served;
                 }
                 let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
@@ -52,7 +53,7 @@ impl Acceptor {
         });
         Self {
             address,
-            stop,
+            last,
             served,
         }
     }
@@ -67,8 +68,10 @@ impl Acceptor {
     ///
     /// Why any of them failed.
     pub fn finish(self) -> Result<Vec<Served>, String> {
-        self.stop.store(true, Ordering::SeqCst);
-        TcpStream::connect(self.address).unwrap();
+        let mut last = self.last.lock().unwrap();
+        let socket = TcpStream::connect(self.address).unwrap();
+        *last = Some(socket.local_addr().unwrap());
+        drop(last);
         let served = self.served.join().unwrap();
         let sessions: Result<Vec<_>, _> = served.into_iter().collect();
         Ok(sessions?.into_iter().flatten().collect())
